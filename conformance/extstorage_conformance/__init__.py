@@ -1,0 +1,1 @@
+"""Conformance of Ganeti ExtStorage providers: a pytest plugin and its rules."""

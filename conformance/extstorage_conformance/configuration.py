@@ -1,0 +1,253 @@
+"""conformance.toml: what the vendor tells the suite about a provider.
+
+Every key is optional and has a default; an unknown key is an error, so that a
+misspelt one cannot silently switch a rule off. docs/reference/configuration.md
+is generated from the declarations below.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from extstorage.contract.releases import release
+from extstorage_conformance.violation import CannotRun
+
+FILE_NAME = "conformance.toml"
+
+
+class ConfigurationError(ValueError):
+    """conformance.toml says something that it cannot say: file, key, what is expected."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One key of a table: its default (whose type is the key's type) and its meaning."""
+
+    default: Any
+    meaning: str
+    choices: tuple[str, ...] = ()
+
+
+CAPABILITIES = {
+    "zeroed": Option(
+        default=True, meaning="new space reads as zeros; false: it may hold old data"
+    ),
+    "overcommit": Option(
+        default=False, meaning="a volume larger than the free capacity may be created (thin)"
+    ),
+    "userspace_only": Option(
+        default=False, meaning="attach gives no block device, only hypervisor URIs"
+    ),
+    "visible_after_detach": Option(
+        default=False, meaning="the device node stays after detach (storage local to the node)"
+    ),
+    "create_existing": Option(
+        default="fails",
+        meaning="what create does with an existing name of the same size",
+        choices=("fails", "succeeds"),
+    ),
+    "remove_with_snapshots": Option(
+        default="independent",
+        meaning="removing a volume that has a snapshot: both are independent, remove refuses, "
+        "or the snapshot goes with it",
+        choices=("independent", "refuses", "cascades"),
+    ),
+    "close_stops_writes": Option(
+        default=False, meaning="after close, opening the device for writing is refused"
+    ),
+}
+SIZES = {
+    "default": Option(default=32, meaning="size of an ordinary volume of a test, in MiB"),
+    "minimum": Option(default=1, meaning="the smallest volume, in MiB"),
+    "maximum": Option(
+        default=0, meaning="the largest volume, in MiB; 0: not known, the rule is not applicable"
+    ),
+    "granularity": Option(default=1, meaning="sizes are rounded up to a multiple of this, in MiB"),
+}
+HOOKS = {
+    "setup": Option(default="", meaning="shell command run once before the first test"),
+    "teardown": Option(default="", meaning="shell command run once after the last test"),
+    "inventory": Option(
+        default="", meaning="shell command that prints one line for each object in the back end"
+    ),
+    "metadata": Option(
+        default="", meaning="shell command that prints the metadata of the volume VOL_NAME"
+    ),
+    "reboot": Option(
+        default="", meaning="shell command that undoes what a reboot of this node undoes"
+    ),
+}
+RUN = {
+    "releases": Option(default=["3.0"], meaning="Ganeti releases that the provider is made for"),
+    "script_timeout": Option(
+        default=60, meaning="seconds after which a script that has not ended is killed"
+    ),
+    "inventory_directories": Option(
+        default=[], meaning="directories that belong to the back end: nothing may be left in them"
+    ),
+}
+TABLES = {"run": RUN, "capabilities": CAPABILITIES, "sizes": SIZES, "hooks": HOOKS}
+_FREE_TABLES = ("parameters", "secrets", "invalid_values", "waivers")
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A rule that the vendor knows to be broken, why, and until when."""
+
+    reason: str
+    expires: dt.date | None
+
+    def in_force(self, today: dt.date) -> bool:
+        """Return whether the waiver still counts; it does on the day that it expires."""
+        return self.expires is None or today <= self.expires
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What conformance.toml says, defaults filled in.
+
+    ``parameters`` and ``inventory_directories`` may contain ``{run_directory}``,
+    the directory that a run makes for itself and deletes at its end.
+    """
+
+    run: dict[str, Any]
+    capabilities: dict[str, Any]
+    sizes: dict[str, int]
+    hooks: dict[str, str]
+    parameters: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, dict[str, str]] = field(default_factory=dict)
+    invalid_values: dict[str, list[str]] = field(default_factory=dict)
+    waivers: dict[str, Waiver] = field(default_factory=dict)
+
+    def parameters_for(self, run_directory: Path) -> dict[str, str]:
+        """Return all parameters of a disk, secrets included, for a run in ``run_directory``."""
+        given = {name: expand(value, run_directory) for name, value in self.parameters.items()}
+        return given | {name: _secret(name, source) for name, source in self.secrets.items()}
+
+
+def expand(text: str, run_directory: Path) -> str:
+    """Return ``text`` with ``{run_directory}`` filled in."""
+    return text.replace("{run_directory}", str(run_directory))
+
+
+def load(path: Path | None) -> Configuration:
+    """Return the configuration in the file ``path``, or the defaults when it is None.
+
+    Raises ConfigurationError for a file that cannot be read or says something unknown.
+    """
+    if path is None:
+        return parse({}, "defaults")
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path}: not TOML: {error}") from None
+    return parse(data, str(path))
+
+
+def parse(data: dict[str, Any], where: str) -> Configuration:
+    """Return the configuration of the decoded file ``data``; ``where`` names it in errors."""
+    known = (*TABLES, *_FREE_TABLES)
+    for table, content in data.items():
+        if table not in known:
+            raise ConfigurationError(
+                f"{where}: unknown table [{table}]: expected one of {', '.join(known)}"
+            )
+        if not isinstance(content, dict):
+            raise ConfigurationError(f"{where}: {table} must be a table")
+    checked = {
+        table: _options(data.get(table, {}), options, f"{where}: [{table}]")
+        for table, options in TABLES.items()
+    }
+    _check_values(checked, where)
+    return Configuration(
+        **checked,
+        parameters=_strings(data.get("parameters", {}), f"{where}: [parameters]"),
+        secrets=_secret_sources(data.get("secrets", {}), f"{where}: [secrets]"),
+        invalid_values=_string_lists(data.get("invalid_values", {}), f"{where}: [invalid_values]"),
+        waivers=_waivers(data.get("waivers", {}), f"{where}: [waivers]"),
+    )
+
+
+def _options(content: dict[str, Any], options: dict[str, Option], where: str) -> dict[str, Any]:
+    for key, value in content.items():
+        if key not in options:
+            raise ConfigurationError(
+                f"{where}: unknown key {key!r}: expected one of {', '.join(options)}"
+            )
+        option = options[key]
+        if type(value) is not type(option.default):
+            expected = type(option.default).__name__
+            raise ConfigurationError(f"{where}: {key} must be a {expected}, not {value!r}")
+        if option.choices and value not in option.choices:
+            raise ConfigurationError(
+                f"{where}: {key} must be one of {', '.join(option.choices)}, not {value!r}"
+            )
+    return {key: content.get(key, option.default) for key, option in options.items()}
+
+
+def _check_values(checked: dict[str, dict[str, Any]], where: str) -> None:
+    for name in checked["run"]["releases"]:
+        try:
+            release(str(name))
+        except ValueError as error:
+            raise ConfigurationError(f"{where}: [run] releases: {error}") from None
+    for key, value in checked["sizes"].items():
+        if value < (0 if key == "maximum" else 1):
+            raise ConfigurationError(f"{where}: [sizes] {key} must be positive, not {value}")
+
+
+def _strings(content: dict[str, Any], where: str) -> dict[str, str]:
+    for name, value in content.items():
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{where}: {name} must be a string, not {value!r}")
+    return dict(content)
+
+
+def _string_lists(content: dict[str, Any], where: str) -> dict[str, list[str]]:
+    for name, values in content.items():
+        if not (isinstance(values, list) and all(isinstance(value, str) for value in values)):
+            raise ConfigurationError(f"{where}: {name} must be a list of strings, not {values!r}")
+    return dict(content)
+
+
+def _secret_sources(content: dict[str, Any], where: str) -> dict[str, dict[str, str]]:
+    for name, source in content.items():
+        if not (isinstance(source, dict) and len(source) == 1 and set(source) <= {"env", "file"}):
+            raise ConfigurationError(
+                f'{where}: {name} must be {{env = "VARIABLE"}} or {{file = "PATH"}}, not a value'
+            )
+    return dict(content)
+
+
+def _secret(name: str, source: dict[str, str]) -> str:
+    if "env" in source:
+        value = os.environ.get(source["env"])
+        if value is None:
+            raise CannotRun(f"secret {name}: set the environment variable {source['env']}")
+        return value
+    try:
+        return Path(source["file"]).read_text(encoding="utf-8").rstrip("\n")
+    except OSError as error:
+        raise CannotRun(f"secret {name}: cannot read {source['file']}: {error}") from None
+
+
+def _waivers(content: dict[str, Any], where: str) -> dict[str, Waiver]:
+    waivers = {}
+    for rule_id, waiver in content.items():
+        unknown = set(waiver) - {"reason", "expires"} if isinstance(waiver, dict) else {"no table"}
+        if unknown or not waiver.get("reason"):
+            raise ConfigurationError(
+                f'{where}: {rule_id} must be {{reason = "why", expires = YYYY-MM-DD}}'
+            )
+        expires = waiver.get("expires")
+        if expires is not None and type(expires) is not dt.date:
+            raise ConfigurationError(f"{where}: {rule_id}: expires must be a date, not {expires!r}")
+        waivers[rule_id] = Waiver(str(waiver["reason"]), expires)
+    return waivers

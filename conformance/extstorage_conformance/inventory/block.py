@@ -1,0 +1,60 @@
+"""Block devices: loop devices that are bound, device-mapper tables, disks."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from extstorage_conformance.inventory.item import Item
+
+_SYS_BLOCK = Path("/sys/block")
+_LOOP_CLR_FD = 0x4C01
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def items() -> Iterator[Item]:
+    """Yield bound loop devices, free ones left read-only, dm tables and other disks."""
+    for name in sorted(os.listdir(_SYS_BLOCK)):
+        directory = _SYS_BLOCK / name
+        if name.startswith("loop"):
+            yield from _loop(name, directory)
+        elif name.startswith("dm-"):
+            yield Item("dm table", _read(directory / "dm/name"), _read(directory / "dm/uuid"))
+        elif not name.startswith(("ram", "zram")) and _read(directory / "size") not in ("", "0"):
+            yield Item("disk", name)
+
+
+def _loop(name: str, directory: Path) -> Iterator[Item]:
+    backing_file = _read(directory / "loop/backing_file")
+    if backing_file:
+        yield Item("loop device", f"/dev/{name}", backing_file)
+    elif _read(directory / "ro") == "1":
+        yield Item("read-only flag on free loop device", f"/dev/{name}")
+
+
+def mapping_of(path: str) -> str:
+    """Return what the block device ``path`` shows of a volume (a loop's backing file), or ``""``."""
+    name = os.path.basename(os.path.realpath(path))
+    return _read(_SYS_BLOCK / name / "loop/backing_file") or _read(_SYS_BLOCK / name / "dm/uuid")
+
+
+def is_read_only(path: str) -> bool:
+    """Return whether the kernel's read-only flag of the block device ``path`` is set."""
+    return _read(_SYS_BLOCK / os.path.basename(os.path.realpath(path)) / "ro") == "1"
+
+
+def release(item: Item) -> None:
+    """Unbind the loop device ``item``; raises OSError."""
+    descriptor = os.open(item.name, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(descriptor, _LOOP_CLR_FD)
+    finally:
+        os.close(descriptor)

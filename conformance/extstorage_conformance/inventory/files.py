@@ -1,0 +1,48 @@
+"""Files: those whose name carries a volume's, and all in the back end's directories."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+
+from extstorage_conformance.inventory.item import Item
+
+# Where providers keep state, locks, links and temporary files on a node, and how
+# many levels down: a survey is taken around every test and has to be quick.
+_STATE_DIRECTORIES = {"/run": 5, "/dev": 4, "/tmp": 3, "/var/tmp": 3, "/dev/shm": 3, "/var/lib": 2}
+
+
+def items(owns: Callable[[str], bool], directories: Iterable[str], ignore: str) -> Iterator[Item]:
+    """Yield files of ours on the node, and every file below ``directories``.
+
+    ``ignore`` is the run's own directory, whose content is the suite's.
+    """
+    for directory, depth in _STATE_DIRECTORIES.items():
+        for path in _walk(directory, depth, ignore):
+            if owns(os.path.basename(path)):
+                yield Item("file", path)
+    for directory in directories:
+        for path in _walk(directory, None, ""):
+            yield Item("file", path)
+
+
+def _walk(directory: str, depth: int | None, ignore: str) -> Iterator[str]:
+    try:
+        entries = list(os.scandir(directory))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.path == ignore:
+            continue
+        yield entry.path
+        if depth != 1 and entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path, depth and depth - 1, ignore)
+
+
+def release(item: Item) -> None:
+    """Delete the file or directory ``item``; raises OSError."""
+    if os.path.isdir(item.name) and not os.path.islink(item.name):
+        shutil.rmtree(item.name)
+    else:
+        os.unlink(item.name)

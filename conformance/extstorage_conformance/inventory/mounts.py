@@ -1,0 +1,21 @@
+"""Mounted file systems of this process's mount namespace."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+from extstorage_conformance.inventory.item import Item
+
+
+def items() -> Iterator[Item]:
+    """Yield one item for each mount: its mount point, and its source."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            before, _, after = line.partition(" - ")
+            yield Item("mount", before.split()[4], after.split()[1])
+
+
+def release(item: Item) -> None:
+    """Unmount ``item``; raises CalledProcessError."""
+    subprocess.run(["umount", item.name], check=True, capture_output=True)

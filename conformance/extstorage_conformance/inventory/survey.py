@@ -1,0 +1,77 @@
+"""Takes the inventory of a node, compares two, and clears away what is ours."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from extstorage_conformance.inventory import block, files, mounts, processes
+from extstorage_conformance.inventory.item import Item
+from extstorage_conformance.naming import Namer
+
+_RELEASE: dict[str, Callable[[Item], None]] = {
+    "process": processes.release,
+    "mount": mounts.release,
+    "loop device": block.release,
+    "file": files.release,
+}
+_PATIENCE_S = 2.0  # udev and lazily detached devices need a moment
+
+
+class Survey:
+    """Sees what exists on this node, as far as it can be the provider's doing.
+
+    ``directories`` belong to the back end; ``objects`` lists what the inventory
+    hook of conformance.toml names.
+    """
+
+    def __init__(
+        self,
+        namer: Namer,
+        run_directory: Path,
+        directories: Iterable[str],
+        objects: Callable[[], Iterable[str]],
+    ) -> None:
+        self._namer = namer
+        self._run_directory = str(run_directory)
+        self._directories = tuple(directories)
+        self._objects = objects
+
+    def take(self) -> frozenset[Item]:
+        """Return everything that exists now and is not another run's."""
+        owns = self._namer.owns
+        found = [
+            *block.items(),
+            *mounts.items(),
+            *processes.items(owns),
+            *files.items(owns, self._directories, self._run_directory),
+            *(Item("object", line) for line in self._objects()),
+        ]
+        return frozenset(item for item in found if not self._namer.is_foreign(item.text))
+
+    def left_since(self, baseline: frozenset[Item]) -> list[Item]:
+        """Return what exists now and did not at ``baseline``, after a moment's patience."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while left := self.take() - baseline:
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(0.05)
+        return sorted(left)
+
+    def clear(self, left: Iterable[Item]) -> None:
+        """Take away those of ``left`` that carry our volumes' names; nothing else."""
+        order = list(_RELEASE)
+        ours = [item for item in left if item.kind in _RELEASE and self._is_ours(item)]
+        for item in sorted(ours, key=lambda item: (order.index(item.kind), item.name)):
+            with contextlib.suppress(OSError, subprocess.CalledProcessError):
+                _RELEASE[item.kind](item)
+
+    def _is_ours(self, item: Item) -> bool:
+        return (
+            item.kind == "process"
+            or self._namer.owns(item.text)
+            or self._run_directory + "/" in item.text
+        )

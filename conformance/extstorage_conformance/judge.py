@@ -1,0 +1,69 @@
+"""Judgements of a call under test; each raises Violation when the provider is wrong."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from extstorage_conformance.violation import Violation
+
+if TYPE_CHECKING:
+    from extstorage.host.call import Call
+
+
+def ended(call: Call) -> Call:
+    """Judge that the script ended by itself, with an exit status, in its time limit."""
+    if call.timed_out:
+        raise Violation("the script to end", f"no end after {call.seconds:.0f} s", call)
+    if call.signal is not None:
+        raise Violation("an exit status", f"the script was killed by signal {call.signal}", call)
+    return call
+
+
+def succeeds(call: Call, because: str = "") -> Call:
+    """Judge that the script exited 0; ``because`` says why it owes that."""
+    ended(call)
+    if call.exit_code != 0:
+        raise Violation(f"exit 0{_clause(because)}", f"exit {call.exit_code}", call)
+    return call
+
+
+def fails(call: Call, because: str = "") -> Call:
+    """Judge that the script exited non-zero; ``because`` says why it owes that."""
+    ended(call)
+    if call.exit_code == 0:
+        raise Violation(f"a non-zero exit{_clause(because)}", "exit 0", call)
+    return call
+
+
+def holds(condition: object, expected: str, got: str, call: Call | None = None) -> None:
+    """Judge that ``condition`` is true; ``call`` is the script call that decides it."""
+    if not condition:
+        raise Violation(expected, got, call)
+
+
+def block_device(call: Call) -> str:
+    """Judge that attach succeeded and named a block device; return the path.
+
+    Reads the output as Ganeti does: the first line, nothing stripped.
+    """
+    succeeds(call)
+    path = call.stdout.split("\n")[0]
+    if not path:
+        raise Violation("a device path on the first line of stdout", _shown(call.stdout), call)
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:
+        raise Violation("the path of an existing block device", f"{path!r}: {error}", call) from None
+    if not stat.S_ISBLK(mode):
+        raise Violation("the path of a block device", f"{path!r} is something else", call)
+    return path
+
+
+def _shown(text: str, limit: int = 80) -> str:
+    return repr(text[:limit]) + (" ..." if len(text) > limit else "") if text else "no output"
+
+
+def _clause(because: str) -> str:
+    return f" ({because})" if because else ""

@@ -1,0 +1,124 @@
+"""The plugin's options, and the session that they ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from extstorage.contract.releases import release
+from extstorage_conformance import catalogue, configuration
+from extstorage_conformance.configuration import Configuration, ConfigurationError
+from extstorage_conformance.rules import Profile
+from extstorage_conformance.session import ConformanceSession
+from extstorage_conformance.suite import Request
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add the options to pytest's command line."""
+    group = parser.getgroup("extstorage", "conformance of Ganeti ExtStorage providers")
+    group.addoption(
+        "--extstorage-provider", metavar="DIR", help="judge the provider in this directory"
+    )
+    group.addoption(
+        "--extstorage-profile",
+        choices=[profile.value for profile in Profile],
+        default=Profile.STANDARD.value,
+        help="how much of the suite runs (default: %(default)s)",
+    )
+    group.addoption(
+        "--extstorage-config",
+        metavar="FILE",
+        help="the configuration (default: conformance.toml in the provider's directory)",
+    )
+    group.addoption(
+        "--extstorage-rule",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="run this rule only, whatever the profile (repeatable)",
+    )
+    group.addoption(
+        "--extstorage-nodes", metavar="SPEC", default="local", help="on which nodes: local"
+    )
+    group.addoption(
+        "--extstorage-release",
+        metavar="V",
+        help="the Ganeti release to imitate (default: the first that the configuration names)",
+    )
+    group.addoption(
+        "--extstorage-json", metavar="FILE", help="write the report as JSON to this file"
+    )
+    group.addoption(
+        "--extstorage-reap",
+        action="store_true",
+        help="remove what killed runs of this provider left behind, and end",
+    )
+    group.addoption(
+        "--extstorage-rules",
+        metavar="ID",
+        nargs="?",
+        const="",
+        help="list the rules, or explain one, and end (JSON with --extstorage-json=-)",
+    )
+
+
+def session_from(config: pytest.Config) -> ConformanceSession | None:
+    """Return the session that the options ask for, or None; raises UsageError."""
+    options = config.option
+    if options.extstorage_provider is None:
+        if options.extstorage_reap:
+            raise pytest.UsageError("--extstorage-reap needs --extstorage-provider=DIR")
+        return None
+    if options.extstorage_nodes != "local":
+        raise pytest.UsageError(
+            f"--extstorage-nodes={options.extstorage_nodes}: only 'local' is there yet"
+        )
+    directory = _provider_directory(options.extstorage_provider)
+    loaded = _configuration(directory, options.extstorage_config)
+    request = Request(directory, loaded, _release(config, loaded), _worker(config))
+    return ConformanceSession(
+        request, Profile(options.extstorage_profile), _chosen(options.extstorage_rule)
+    )
+
+
+def _provider_directory(given: str) -> Path:
+    directory = Path(given).absolute()
+    if not directory.is_dir():
+        raise pytest.UsageError(f"the provider {given} is not a directory")
+    return directory
+
+
+def _configuration(directory: Path, given: str | None) -> Configuration:
+    beside = directory / configuration.FILE_NAME
+    path = Path(given) if given else beside if beside.exists() else None
+    try:
+        loaded = configuration.load(path)
+    except ConfigurationError as error:
+        raise pytest.UsageError(str(error)) from None
+    unknown = catalogue.unknown(list(loaded.waivers))
+    if unknown:
+        raise pytest.UsageError(f"{path}: [waivers]: no rule has the id {unknown[0]}")
+    return loaded
+
+
+def _release(config: pytest.Config, loaded: Configuration) -> str:
+    name = str(config.option.extstorage_release or loaded.run["releases"][0])
+    try:
+        return release(name).name
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _chosen(rule_ids: list[str]) -> frozenset[str]:
+    unknown = catalogue.unknown(rule_ids)
+    if unknown:
+        raise pytest.UsageError(f"no rule has the id {unknown[0]}: --extstorage-rules lists them")
+    return frozenset(rule_ids)
+
+
+def _worker(config: pytest.Config) -> int:
+    workerinput = getattr(config, "workerinput", None)
+    if workerinput is None:
+        return 0
+    return int(str(workerinput["workerid"]).removeprefix("gw")) + 1

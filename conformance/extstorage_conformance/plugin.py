@@ -1,0 +1,213 @@
+"""The pytest plugin: options and hooks only.
+
+``pytest --extstorage-provider=DIR`` judges the provider in DIR; other tests can
+use the ``subject`` fixture to work with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extstorage.lint import ProviderSource
+from extstorage_conformance import catalogue, checks
+from extstorage_conformance.options import add_options, session_from
+from extstorage_conformance.outcome import Outcome, Result
+from extstorage_conformance.reap import reap
+from extstorage_conformance.reports import json_report, terminal
+from extstorage_conformance.reports.verdict import ExitCode
+from extstorage_conformance.rules import rule_of
+from extstorage_conformance.session import ConformanceSession, breaks_conformance
+from extstorage_conformance.subject import Subject
+
+SESSION = pytest.StashKey[ConformanceSession]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options; every one begins with ``--extstorage-``."""
+    add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Print the catalogue, or reap dead runs, instead of running tests, when asked to."""
+    rule_id = config.option.extstorage_rules
+    if rule_id is not None:
+        return _print_rules(rule_id or None, as_json=config.option.extstorage_json == "-")
+    if config.option.extstorage_reap:
+        request = config.stash[SESSION].request
+        for line in reap(request.provider_directory, request.configuration, request.release):
+            print(line)
+        return 0
+    return None
+
+
+def _print_rules(rule_id: str | None, *, as_json: bool) -> int:
+    if rule_id is not None and catalogue.unknown([rule_id]):
+        raise pytest.UsageError(f"no rule has the id {rule_id}: --extstorage-rules lists them")
+    if as_json:
+        print(catalogue.as_json(rule_id))
+    else:
+        print(catalogue.table() if rule_id is None else catalogue.explanation(rule_id))
+    return 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start a conformance session when a provider is given."""
+    session = session_from(config)
+    if session is None:
+        return
+    config.stash[SESSION] = session
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = [str(path) for path in checks.files()]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the rules that this run does not select."""
+    session = config.stash.get(SESSION, None)
+    if session is None:
+        return
+    selected, deselected = [], []
+    for item in items:
+        rule = rule_of(item.function) if isinstance(item, pytest.Function) else None
+        chosen = selected if rule is None or session.selects(rule) else deselected
+        chosen.append(item)
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+    items[:] = selected
+
+
+@pytest.fixture
+def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    """The provider under test; all that a test makes with it is removed after the test."""
+    session = _session(request.config)
+    with session.subject(rule_of(request.function)) as subject:
+        yield subject
+
+
+@pytest.fixture
+def source(request: pytest.FixtureRequest) -> ProviderSource:
+    """The files of the provider under test, for rules that need no execution."""
+    return ProviderSource.read(_session(request.config).provider_directory)
+
+
+def _session(config: pytest.Config) -> ConformanceSession:
+    session = config.stash.get(SESSION, None)
+    if session is None:
+        pytest.skip("no provider under test: give --extstorage-provider=DIR")
+    return session
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Iterator[None]:
+    """Turn what came of a rule's test into one of the suite's outcomes."""
+    report: Any = yield
+    session = item.config.stash.get(SESSION, None)
+    result = session.result(item, call) if session is not None else None
+    if result is not None:
+        _carry(report, result)
+    return report
+
+
+def _carry(report: Any, result: Result) -> None:
+    """Make pytest's report say what ``result`` says; workers send it as it is."""
+    report.extstorage = result.to_json()
+    report.user_properties.append(("extstorage-outcome", result.outcome.value))
+    if result.outcome in (Outcome.PASSED, Outcome.UNEXPECTED_PASS):
+        return
+    if breaks_conformance(result):
+        report.outcome = "failed"
+        if result.outcome is not Outcome.ERROR:
+            report.longrepr = result.message
+    else:
+        report.outcome = "skipped"
+        report.longrepr = ("", 0, result.message)
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Show the suite's own outcomes."""
+    data = getattr(report, "extstorage", None)
+    if data is None:
+        return None
+    result = Result.from_json(data)
+    return terminal.status(result.outcome, result.level)
+
+
+class ResultCollector:
+    """Collects results where the reports arrive: in the controller when there are workers."""
+
+    def __init__(self, session: ConformanceSession) -> None:
+        self._session = session
+        self._seconds: dict[str, float] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note the result that a report carries."""
+        self._seconds[report.nodeid] = self._seconds.get(report.nodeid, 0.0) + report.duration
+        data = getattr(report, "extstorage", None)
+        if data is not None:
+            data["duration_s"] = round(self._seconds[report.nodeid], 4)
+            self._session.results.append(Result.from_json(data))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Collect results where they all arrive."""
+    conformance = session.config.stash.get(SESSION, None)
+    if conformance is not None and not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(ResultCollector(conformance), "extstorage-results")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Clean up, write the report, and let the verdict be the exit status."""
+    conformance = session.config.stash.get(SESSION, None)
+    if conformance is None:
+        return
+    conformance.close()
+    if not hasattr(session.config, "workerinput"):
+        _finish(session, conformance)
+
+
+def _finish(session: pytest.Session, conformance: ConformanceSession) -> None:
+    verdict = conformance.verdict()
+    if session.config.option.extstorage_json:
+        report = json_report.document(verdict, **_run_facts(conformance))
+        json_report.write(Path(session.config.option.extstorage_json), report)
+    other_failures = session.testsfailed > len(_broken(conformance))
+    ended_normally = session.exitstatus in (
+        pytest.ExitCode.OK,
+        pytest.ExitCode.TESTS_FAILED,
+        pytest.ExitCode.NO_TESTS_COLLECTED,
+    )
+    if ended_normally and not session.config.option.collectonly:
+        own = ExitCode.DOES_NOT_CONFORM if other_failures else ExitCode.CONFORMS
+        session.exitstatus = max(verdict.exit_code, own) if verdict.results else 3
+
+
+def _broken(conformance: ConformanceSession) -> list[Result]:
+    return [result for result in conformance.results if breaks_conformance(result)]
+
+
+def _run_facts(conformance: ConformanceSession) -> dict[str, str]:
+    return {
+        "provider": conformance.provider_directory.name,
+        "release": conformance.request.release,
+        "profile": conformance.profile.value,
+    }
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what a run found besides its failures, and the verdict."""
+    session = config.stash.get(SESSION, None)
+    if session is None or not session.results:
+        return
+    terminalreporter.section("conformance")
+    for line in terminal.lines(session.verdict(), **_run_facts(session)):
+        terminalreporter.write_line(line)

@@ -1,0 +1,1 @@
+"""Reports of a run: readers of one list of results."""

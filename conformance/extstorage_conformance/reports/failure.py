@@ -1,0 +1,62 @@
+"""The text of one result that is not a pass: what a vendor needs to reproduce and mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from extstorage_conformance.rules import Rule
+from extstorage_conformance.violation import Blocked, Violation
+
+if TYPE_CHECKING:
+    from extstorage.host.call import Call
+
+_LINES = 20  # as many as Ganeti shows an operator
+
+
+def violation(rule: Rule, found: Violation, calls: Sequence[Call]) -> str:
+    """Return the report of a broken rule: sentence, expected, got, call, stderr, replay."""
+    lines = [
+        f"{rule.id} ({rule.level}) {rule.sentence}",
+        f"  expected: {found.expected}",
+        f"  got:      {found.got}",
+        *_call_lines(found.call),
+        f"  source:   {rule.source}",
+    ]
+    if len(calls) > 1:
+        lines.append(f"  calls:    {_history(calls)}")
+    return "\n".join(lines)
+
+
+def blocked(rule: Rule, found: Blocked) -> str:
+    """Return the report of a rule that a failing earlier step kept from being exercised."""
+    return "\n".join(
+        [
+            f"{rule.id} ({rule.level}) not exercised: {rule.sentence}",
+            f"  blocked:  {found}",
+            *_call_lines(found.call),
+        ]
+    )
+
+
+def _call_lines(call: Call | None) -> list[str]:
+    if call is None:
+        return []
+    heading = "stderr:" if call.invocation.method == "attach" else "output:"
+    return [
+        f"  call:     {_one(call)} after {call.seconds:.3f} s",
+        *(f"  {heading:9} {line[:500]}" for line in call.last_lines(_LINES)),
+        f"  replay:   {call.invocation.replay()}",
+    ]
+
+
+def _history(calls: Sequence[Call]) -> str:
+    shown = [_one(call) for call in calls[-12:]]
+    return ("... " if len(calls) > len(shown) else "") + ", ".join(shown)
+
+
+def _one(call: Call) -> str:
+    if call.timed_out:
+        return f"{call.invocation.method} timed out"
+    status = f"signal {call.signal}" if call.signal is not None else f"exit {call.exit_code}"
+    return f"{call.invocation.method}: {status}"

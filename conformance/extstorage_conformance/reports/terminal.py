@@ -1,0 +1,60 @@
+"""The end of a run on the terminal: what to know besides the failures, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from extstorage_conformance.outcome import Outcome
+from extstorage_conformance.reports.verdict import ExitCode, Verdict
+
+_LETTERS = {
+    Outcome.PASSED: (".", "PASSED"),
+    Outcome.FAILED: ("F", "FAILED"),
+    Outcome.WAIVED: ("w", "WAIVED"),
+    Outcome.UNEXPECTED_PASS: ("p", "UNEXPECTED PASS"),
+    Outcome.NOT_APPLICABLE: ("-", "NOT APPLICABLE"),
+    Outcome.SKIPPED: ("s", "SKIPPED"),
+    Outcome.BLOCKED: ("b", "BLOCKED"),
+    Outcome.ERROR: ("E", "ERROR"),
+}
+
+
+def status(outcome: Outcome, level: str) -> tuple[str, str, str]:
+    """Return pytest's category, letter and word for a result."""
+    if outcome is Outcome.FAILED and level != "MUST":
+        return "should", "f", f"{level} FAILED"
+    letter, word = _LETTERS[outcome]
+    return outcome.value, letter, word
+
+
+def lines(verdict: Verdict, *, provider: str, release: str, profile: str) -> Iterator[str]:
+    """Yield the last lines of the run; the verdict is the last of them."""
+    for result in verdict.with_outcome(Outcome.FAILED):
+        if result.level != "MUST":
+            yield result.message
+    for result in verdict.with_outcome(
+        Outcome.WAIVED, Outcome.UNEXPECTED_PASS, Outcome.SKIPPED, Outcome.NOT_APPLICABLE
+    ):
+        yield f"{result.id} {result.outcome}: {result.message}"
+    yield from _counts(verdict)
+    yield f"{provider} {_sentence(verdict)} Ganeti {release}, profile {profile}"
+
+
+def _counts(verdict: Verdict) -> Iterator[str]:
+    for level in ("MUST", "SHOULD", "MAY"):
+        if verdict.total(level):
+            failed = len(verdict.with_outcome(Outcome.FAILED, level=level))
+            yield (
+                f"{level}: {verdict.exercised(level)} of {verdict.total(level)} rules exercised, "
+                f"{failed} failed"
+            )
+
+
+def _sentence(verdict: Verdict) -> str:
+    if verdict.exit_code is ExitCode.CONFORMS:
+        return "CONFORMS to"
+    if verdict.exit_code is ExitCode.DOES_NOT_CONFORM:
+        return "DOES NOT CONFORM to"
+    if not verdict.exercised("MUST"):
+        return "COULD NOT BE JUDGED (no MUST rule was exercised) for"
+    return "COULD NOT BE JUDGED (errors of the suite itself) for"

@@ -1,0 +1,183 @@
+"""A conformance run as pytest goes through it: which rules run, and what came of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extstorage_conformance.configuration import Configuration
+from extstorage_conformance.outcome import Outcome, Result
+from extstorage_conformance.reports import failure
+from extstorage_conformance.reports.verdict import Verdict
+from extstorage_conformance.rules import REGISTRY, Level, Profile, Rule, rule_of
+from extstorage_conformance.subject import Subject
+from extstorage_conformance.suite import Request, Suite
+from extstorage_conformance.violation import Blocked, CannotRun, NotApplicable, Violation
+
+LEAK_RULE = "ES-LEAK-02"
+
+
+@dataclass
+class ConformanceSession:
+    """The rules chosen for this run, and their results so far."""
+
+    request: Request
+    profile: Profile
+    chosen: frozenset[str]
+    results: list[Result] = field(default_factory=list)
+    _suite: Suite | None = None
+
+    @property
+    def configuration(self) -> Configuration:
+        """What conformance.toml says."""
+        return self.request.configuration
+
+    @property
+    def provider_directory(self) -> Path:
+        """The directory of the provider under test."""
+        return self.request.provider_directory
+
+    def selects(self, rule: Rule) -> bool:
+        """Return whether ``rule`` runs: named by the user, or else in the profile."""
+        if self.chosen:
+            return rule.id in self.chosen
+        return self.profile.includes(rule.profile)
+
+    def suite(self) -> Suite:
+        """Return the run, started when the first rule needs it; ends pytest if it cannot start."""
+        if self._suite is None:
+            try:
+                _check_machine(self.provider_directory)
+                self._suite = Suite(self.request)
+            except CannotRun as reason:
+                pytest.exit(f"could not run: {reason}", returncode=3)
+        return self._suite
+
+    def close(self) -> None:
+        """End the run, if it was started, and undo what it made."""
+        if self._suite is not None:
+            self._suite.close()
+
+    @contextmanager
+    def subject(self, rule: Rule | None) -> Iterator[Subject]:
+        """Give a check its subject, and clean up after it.
+
+        What is left after a check that went well breaks the rule on leaks.
+        """
+        suite = self.suite()
+        if rule is not None and not suite.release.at_least(rule.since):
+            raise NotApplicable(f"Ganeti {suite.release.name} is older than {rule.since}")
+        subject = Subject(suite)
+        try:
+            if rule is not None:
+                subject.require(*rule.needs)
+            yield subject
+        finally:
+            left = subject.restore()
+        if left and not subject.excused:
+            shown = "; ".join(str(item) for item in left[:5])
+            raise Violation("the node and the back end as before", f"left behind: {shown}")
+
+    def verdict(self) -> Verdict:
+        """Return the verdict on the results so far."""
+        return Verdict.of(self.results)
+
+    def result(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Result | None:
+        """Return the result that a phase of a rule's test gives, or None if it gives none."""
+        rule = rule_of(getattr(item, "function", None)) if hasattr(item, "function") else None
+        if rule is None:
+            return None
+        error = call.excinfo.value if call.excinfo else None
+        if error is None:
+            return self._passed(rule, item) if call.when == "call" else None
+        if call.when == "teardown" and isinstance(error, Violation):
+            rule = REGISTRY[LEAK_RULE]
+        return self._judged(rule, item, error)
+
+    def _passed(self, rule: Rule, item: pytest.Item) -> Result:
+        if self._waiver(rule) is None:
+            return _result(rule, item, Outcome.PASSED)
+        return _result(rule, item, Outcome.UNEXPECTED_PASS, "holds: remove its waiver")
+
+    def _judged(self, rule: Rule, item: pytest.Item, error: BaseException) -> Result:
+        subject = _subject(item)
+        if subject is not None:
+            subject.excused = True
+        calls = subject.calls if subject is not None else []
+        if isinstance(error, Violation):
+            message = failure.violation(rule, error, calls)
+            replay = error.call.invocation.replay() if error.call else ""
+            waiver = self._waiver(rule)
+            outcome = Outcome.FAILED if waiver is None else Outcome.WAIVED
+            message = message if waiver is None else waiver
+        elif isinstance(error, Blocked):
+            outcome, message = Outcome.BLOCKED, failure.blocked(rule, error)
+            replay = error.call.invocation.replay() if error.call else ""
+        elif isinstance(error, NotApplicable):
+            outcome, message, replay = Outcome.NOT_APPLICABLE, str(error), ""
+        elif isinstance(error, pytest.skip.Exception):
+            outcome, message, replay = Outcome.SKIPPED, str(error), ""
+        else:
+            kind = type(error).__name__
+            message = f"{rule.id}: the suite itself failed: {kind}: {error}"
+            outcome, replay = Outcome.ERROR, ""
+        return _result(rule, item, outcome, self._redact(message), self._redact(replay))
+
+    def _redact(self, text: str) -> str:
+        return self._suite.redact(text) if self._suite is not None else text
+
+    def _waiver(self, rule: Rule) -> str | None:
+        waiver = self.configuration.waivers.get(rule.id)
+        today = dt.datetime.now(tz=dt.UTC).date()
+        if waiver is None or not waiver.in_force(today):
+            return None
+        until = f" until {waiver.expires}" if waiver.expires else ""
+        return f"waived{until}: {waiver.reason}"
+
+
+def _subject(item: pytest.Item) -> Subject | None:
+    arguments: Mapping[str, Any] = getattr(item, "funcargs", {})
+    subject = arguments.get("subject")
+    return subject if isinstance(subject, Subject) else None
+
+
+def _result(
+    rule: Rule, item: pytest.Item, outcome: Outcome, message: str = "", replay: str = ""
+) -> Result:
+    subject = _subject(item)
+    seconds = subject.script_seconds if subject is not None else 0.0
+    return Result(rule.id, rule.level.value, outcome, message, replay, script_s=seconds)
+
+
+def breaks_conformance(result: Result) -> bool:
+    """Return whether pytest should call the result's test failed."""
+    if result.outcome is Outcome.FAILED:
+        return result.level == Level.MUST
+    return result.outcome in (Outcome.BLOCKED, Outcome.ERROR)
+
+
+def _check_machine(provider_directory: Path) -> None:
+    if os.geteuid() != 0:
+        raise CannotRun(
+            "not root: Ganeti calls providers as root, and so does this; use sudo or a root shell"
+        )
+    if _uses_loop_devices(provider_directory) and not Path("/dev/loop-control").exists():
+        raise CannotRun(
+            "this provider uses loop devices and /dev/loop-control is missing: modprobe loop"
+        )
+
+
+def _uses_loop_devices(provider_directory: Path) -> bool:
+    return any(
+        b"losetup" in content or b"loop-control" in content
+        for path in provider_directory.rglob("*")
+        if path.is_file() and path.stat().st_size < 1_000_000
+        for content in [path.read_bytes()]
+    )

@@ -1,0 +1,161 @@
+"""The provider under test, in one test: makes volumes, runs scripts, cleans up after itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from extstorage.contract.variables import ALWAYS_SENT_PARAMETERS, PARAMETER_PREFIX
+from extstorage.host.disk import Disk
+from extstorage.host.errors import BlockDeviceError
+from extstorage_conformance.violation import Blocked, NotApplicable
+from extstorage_conformance.volume import Volume
+
+if TYPE_CHECKING:
+    from extstorage.host.call import Call
+    from extstorage.host.invocation import Invocation
+    from extstorage.host.provider import Provider
+    from extstorage_conformance.inventory import Item
+    from extstorage_conformance.suite import Suite
+
+
+class Subject:
+    """What a check works with.
+
+    Every volume is registered, in the run's journal too, before the script
+    that makes it runs; ``restore`` removes what is registered, whatever came of
+    the check. ``excused`` is set when the check ended early: what is left then
+    is no leak of its own.
+    """
+
+    def __init__(self, suite: Suite) -> None:
+        self.suite = suite
+        self.configuration = suite.configuration
+        self.host = suite.host
+        self.calls: list[Call] = []
+        self.provider = self._load()
+        self._registered: dict[str, Volume] = {}
+        self._made: set[str] = set()
+        self.excused = False
+        self.baseline = suite.survey.take()
+
+    def _load(self) -> Provider:
+        provider = self.suite.provider()
+        if isinstance(provider, BlockDeviceError):
+            raise Blocked(f"Ganeti does not load the provider: {provider}")
+        return provider
+
+    def provides(self, method: str) -> bool:
+        """Return whether the provider has a script for ``method``."""
+        return self.provider.scripts.get(method) is not None
+
+    def require(self, *needs: str) -> None:
+        """Raise NotApplicable unless the provider has all these methods and capabilities."""
+        for need in needs:
+            if need in self.configuration.capabilities:
+                if not self.configuration.capabilities[need]:
+                    raise NotApplicable(f"capability {need} is not declared")
+            elif not self.provides(need):
+                raise NotApplicable(f"the provider has no {need} script")
+
+    def volume(
+        self,
+        *,
+        size_mib: int | None = None,
+        index: int = 0,
+        uuid: str | None = None,
+        name: str | None = None,
+        cname: str | None = None,
+        parameters: dict[str, str] | None = None,
+    ) -> Volume:
+        """Return a volume that does not exist yet, named as Ganeti names disk ``index``.
+
+        ``uuid`` gives several volumes of one instance the same first part;
+        ``parameters`` change or add to those of the configuration.
+        """
+        disk = Disk(
+            name=name or f"{uuid or self.uuid()}.ext.disk{index}",
+            uuid=self.uuid(),
+            cname=cname,
+            size_mib=size_mib or self.configuration.sizes["default"],
+            parameters=self.suite.parameters | (parameters or {}),
+        )
+        return Volume(self, disk)
+
+    def created(self, **description: Any) -> Volume:
+        """Return a new volume, created as a given step (``volume`` describes it)."""
+        volume = self.volume(**description)
+        volume.given("create")
+        return volume
+
+    def attached(self, **description: Any) -> Volume:
+        """Return a new volume, created and attached as given steps (``volume`` describes it)."""
+        volume = self.volume(**description)
+        volume.create_attached()
+        return volume
+
+    def uuid(self) -> str:
+        """Return a UUID that carries this run's mark."""
+        return self.suite.namer.uuid()
+
+    def prepare(self, method: str, disk: Disk, **values: Any) -> Invocation:
+        """Return the invocation of ``method``'s script for ``disk``."""
+        self.require(method)
+        return self.host.prepare(self.provider, method, disk, **values)
+
+    def run(self, invocation: Invocation) -> Call:
+        """Run a script; what it may make is registered first."""
+        name = _made_by(invocation)
+        if name:
+            self._register(name, invocation)
+        call = self.host.run(invocation)
+        self.calls.append(call)
+        if name and call.succeeded:
+            self._made.add(name)
+        if invocation.method == "remove" and call.succeeded:
+            self._forget(invocation.environment.get("VOL_NAME", ""))
+        return call
+
+    @property
+    def script_seconds(self) -> float:
+        """The time spent inside the provider's scripts so far, in seconds."""
+        return sum(call.seconds for call in self.calls)
+
+    def left(self) -> list[Item]:
+        """Return what exists now and did not before the test, after a moment's patience."""
+        return self.suite.survey.left_since(self.baseline)
+
+    def restore(self) -> list[Item]:
+        """Detach and remove every registered volume; return, and clear away, what is left."""
+        for volume in reversed(list(self._registered.values())):
+            self._undo(volume)
+        left = self.left()
+        self.suite.survey.clear(left)
+        return left
+
+    def _undo(self, volume: Volume) -> None:
+        volume.call("detach")
+        if volume.call("remove").failed and volume.name in self._made:
+            self.suite.unremoved.append(volume.name)
+
+    def _register(self, name: str, invocation: Invocation) -> None:
+        if name not in self._registered:
+            self.suite.journal.made(name)
+            disk = Disk(name, self.uuid(), None, 1, _parameters(invocation))
+            self._registered[name] = Volume(self, disk)
+
+    def _forget(self, name: str) -> None:
+        if self._registered.pop(name, None) is not None:
+            self.suite.journal.gone(name)
+
+
+def _made_by(invocation: Invocation) -> str:
+    variable = {"create": "VOL_NAME", "snapshot": "VOL_SNAPSHOT_NAME"}.get(invocation.method, "")
+    return invocation.environment.get(variable, "")
+
+
+def _parameters(invocation: Invocation) -> dict[str, str]:
+    return {
+        name.removeprefix(PARAMETER_PREFIX).lower(): value
+        for name, value in invocation.environment.items()
+        if name.startswith(PARAMETER_PREFIX) and name not in ALWAYS_SENT_PARAMETERS
+    }
