@@ -49,13 +49,22 @@ class Subject:
         return self.provider.scripts.get(method) is not None
 
     def require(self, *needs: str) -> None:
-        """Raise NotApplicable unless the provider has all these methods and capabilities."""
+        """Raise NotApplicable unless the provider has all these methods and capabilities.
+
+        ``device`` is the need for a block device: not all volumes have one.
+        """
         for need in needs:
-            if need in self.configuration.capabilities:
+            if need == "device":
+                self._require_device()
+            elif need in self.configuration.capabilities:
                 if not self.configuration.capabilities[need]:
                     raise NotApplicable(f"capability {need} is not declared")
             elif not self.provides(need):
                 raise NotApplicable(f"the provider has no {need} script")
+
+    def _require_device(self) -> None:
+        if self.configuration.capabilities["userspace_only"]:
+            raise NotApplicable("the provider declares userspace_only: there is no block device")
 
     def volume(
         self,

@@ -56,7 +56,8 @@ class Volume:
         return call
 
     def attach(self) -> str:
-        """Attach as a given step and return the device's path; raises Blocked."""
+        """Attach as a given step and return the device's path; raises Blocked, NotApplicable."""
+        self.subject.require("device")
         call = self.given("attach")
         path = call.stdout.split("\n")[0]
         try:

@@ -15,24 +15,27 @@ _REPEATS = 10
 _LONGEST_STALL_S = 2.0
 
 
-@rule("ES-ATTACH-01", Level.MUST, source=f"{_ATTACH}; man ganeti-extstorage-interface(7) attach")
+@rule(
+    "ES-ATTACH-01",
+    Level.MUST,
+    source=f"{_ATTACH}; man ganeti-extstorage-interface(7) attach",
+    needs=("device",),
+)
 def test_first_line_is_the_device_path(subject: Subject) -> None:
     """The first line of attach's output is the absolute path of the device."""
-    subject.require_devices()
     call = subject.created().call("attach")
     judge.succeeds(call)
     line = call.stdout.split("\n")[0]
     judge.holds(line.startswith("/"), "an absolute path on the first line", repr(line[:80]), call)
 
 
-@rule("ES-ATTACH-02", Level.MUST, source=f"{_ATTACH} (os.stat, S_ISBLK)")
+@rule("ES-ATTACH-02", Level.MUST, source=f"{_ATTACH} (os.stat, S_ISBLK)", needs=("device",))
 def test_path_is_a_block_device_at_once(subject: Subject) -> None:
     """The path that attach prints is a block device at the moment that attach exits.
 
     Ganeti looks at the path right away; a device that udev makes a moment later
     is "not attached".
     """
-    subject.require_devices()
     judge.block_device(subject.created().call("attach"))
 
 
