@@ -1,0 +1,1 @@
+"""Nodes: the machines that providers run on, reached in one way."""

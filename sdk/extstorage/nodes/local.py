@@ -1,0 +1,176 @@
+"""The machine that this program runs on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Self
+
+from extstorage.nodes.node import CannotExecute, Command, Completed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LINGER_S = 2.0
+"""Seconds that a process group gets between SIGTERM and SIGKILL."""
+
+_LAST_READ_S = 0.1  # what a killed group has left in the pipes comes at once
+_READ_SIZE = 1 << 16
+
+
+class LocalNode:
+    """This machine, as a Node."""
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name or socket.gethostname()
+
+    def run(self, command: Command) -> Completed:
+        """Run a program to its end; see Node.run."""
+        started = time.monotonic()
+        with _spawned(command) as process, _Ending(process) as ending:
+            timed_out = not ending.awaited(command.timeout_s)
+            if timed_out:
+                _end_group(process, ending)
+            status = process.wait()
+            return Completed(
+                exit_code=status if status >= 0 else None,
+                signal=-status if status < 0 else None,
+                timed_out=timed_out,
+                stdout=ending.read_from(process.stdout),
+                stderr=ending.read_from(process.stderr),
+                seconds=time.monotonic() - started,
+            )
+
+    def read_file(self, path: str) -> bytes:
+        """Return a file's content. Raises OSError."""
+        return Path(path).read_bytes()
+
+    def stat(self, path: str) -> os.stat_result:
+        """Return a file's status, symbolic links followed. Raises OSError."""
+        # os.stat and not Path.stat: Path drops blanks and slashes that a script's output has.
+        return os.stat(path)  # noqa: PTH116
+
+    def is_directory(self, path: str) -> bool:
+        """Return whether the path leads to a directory."""
+        return Path(path).is_dir()
+
+    def make_directory(self, path: str, mode: int) -> None:
+        """Make a directory and its missing parents; one that exists is left as it is."""
+        Path(path).mkdir(mode=mode, parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def _spawned(command: Command) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the program; on the way out close its pipes and, on an error, end its group."""
+    process = _spawn(command)
+    try:
+        yield process
+    except BaseException:
+        # An interrupt reaches this process alone: the script's group is not in the foreground.
+        _signal_group(process, signal.SIGKILL)
+        raise
+    finally:
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+        process.wait()
+
+
+def _spawn(command: Command) -> subprocess.Popen[bytes]:
+    try:
+        with _output(command.output_file) as (stdout, stderr):
+            process = subprocess.Popen(
+                command.argv,
+                bufsize=0,
+                cwd=command.directory,
+                env=command.environment,
+                process_group=0,
+                # A pipe and not /dev/null, because that is what Ganeti's RunCmd gives.
+                stdin=subprocess.PIPE,
+                stdout=stdout,
+                stderr=stderr,
+                umask=command.umask,
+            )
+    except OSError as error:
+        raise CannotExecute(error.errno, error.strerror, error.filename) from error
+    if process.stdin is not None:
+        process.stdin.close()
+    return process
+
+
+@contextlib.contextmanager
+def _output(path: str | None) -> Iterator[tuple[int, int]]:
+    if path is None:
+        yield subprocess.PIPE, subprocess.PIPE
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        yield descriptor, subprocess.STDOUT
+    finally:
+        os.close(descriptor)
+
+
+class _Ending:
+    """Waits for a process and the ends of its pipes, and keeps what the pipes gave."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._data: dict[int, list[bytes]] = {}
+        self._poll = select.poll()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                self._data[pipe.fileno()] = []
+                self._poll.register(pipe.fileno(), select.POLLIN)
+        # A process descriptor wakes the poll at once; Popen.wait with a timeout sleeps in steps.
+        self._process = os.pidfd_open(process.pid)
+        self._poll.register(self._process, select.POLLIN)
+        self._open = {*self._data, self._process}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        os.close(self._process)
+
+    def awaited(self, seconds: float | None) -> bool:
+        """Wait for all ends; return whether they came in time."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while self._open:
+            remaining = None if deadline is None else (deadline - time.monotonic()) * 1000
+            if remaining is not None and remaining < 0:
+                return False
+            for descriptor, _event in self._poll.poll(remaining):
+                self._take(descriptor)
+        return True
+
+    def _take(self, descriptor: int) -> None:
+        data = b"" if descriptor == self._process else os.read(descriptor, _READ_SIZE)
+        if data:
+            self._data[descriptor].append(data)
+            return
+        self._poll.unregister(descriptor)
+        self._open.discard(descriptor)
+
+    def read_from(self, pipe: IO[bytes] | None) -> bytes:
+        """Return all that came out of a pipe; nothing if there is no pipe."""
+        return b"" if pipe is None else b"".join(self._data[pipe.fileno()])
+
+
+def _end_group(process: subprocess.Popen[bytes], ending: _Ending) -> None:
+    # The leader is not waited for yet, so its group's number cannot belong to anybody else.
+    _signal_group(process, signal.SIGTERM)
+    if not ending.awaited(LINGER_S):
+        _signal_group(process, signal.SIGKILL)
+        # Bounded: a child that made its own session escapes the signal and may hold the pipes.
+        ending.awaited(_LAST_READ_S)
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
