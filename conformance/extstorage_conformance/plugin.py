@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from extstorage.lint import ProviderSource
 from extstorage_conformance import catalogue, checks
 from extstorage_conformance.options import add_options, session_from
 from extstorage_conformance.outcome import Outcome, Result
@@ -22,6 +21,9 @@ from extstorage_conformance.reports.verdict import ExitCode
 from extstorage_conformance.rules import rule_of
 from extstorage_conformance.session import ConformanceSession, breaks_conformance
 from extstorage_conformance.subject import Subject
+
+if TYPE_CHECKING:
+    from extstorage.lint import ProviderSource
 
 SESSION = pytest.StashKey[ConformanceSession]()
 
@@ -91,6 +93,8 @@ def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
 @pytest.fixture
 def source(request: pytest.FixtureRequest) -> ProviderSource:
     """The files of the provider under test, for rules that need no execution."""
+    from extstorage.lint import ProviderSource  # noqa: PLC0415 - every pytest run imports this plugin
+
     return ProviderSource.read(_session(request.config).provider_directory)
 
 
@@ -156,9 +160,10 @@ class ResultCollector:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Collect results where they all arrive."""
+    """Check the machine, and collect results where they all arrive."""
     conformance = session.config.stash.get(SESSION, None)
     if conformance is not None and not hasattr(session.config, "workerinput"):
+        conformance.check()
         session.config.pluginmanager.register(ResultCollector(conformance), "extstorage-results")
 
 

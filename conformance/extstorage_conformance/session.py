@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -50,20 +50,31 @@ class ConformanceSession:
             return rule.id in self.chosen
         return self.profile.includes(rule.profile)
 
+    def check(self) -> None:
+        """End pytest with one line if this machine or its environment cannot run the suite."""
+        try:
+            _check_machine(self.provider_directory)
+            self.configuration.parameters_for(self.provider_directory)
+        except CannotRun as reason:
+            _exit(reason)
+
     def suite(self) -> Suite:
         """Return the run, started when the first rule needs it; ends pytest if it cannot start."""
         if self._suite is None:
             try:
-                _check_machine(self.provider_directory)
                 self._suite = Suite(self.request)
             except CannotRun as reason:
-                pytest.exit(f"could not run: {reason}", returncode=3)
+                _exit(reason)
         return self._suite
 
     def close(self) -> None:
-        """End the run, if it was started, and undo what it made."""
-        if self._suite is not None:
-            self._suite.close()
+        """End the run, if it was started, and undo what it made; ends pytest if that fails."""
+        suite, self._suite = self._suite, None
+        if suite is not None:
+            try:
+                suite.close()
+            except CannotRun as reason:
+                _exit(reason)
 
     @contextmanager
     def subject(self, rule: Rule | None) -> Iterator[Subject]:
@@ -140,6 +151,10 @@ class ConformanceSession:
             return None
         until = f" until {waiver.expires}" if waiver.expires else ""
         return f"waived{until}: {waiver.reason}"
+
+
+def _exit(reason: CannotRun) -> NoReturn:
+    pytest.exit(f"could not run: {reason}", returncode=3)
 
 
 def _subject(item: pytest.Item) -> Subject | None:
