@@ -21,31 +21,47 @@ def parse(text: str) -> list[list[str]]:
 
 def problems(text: str) -> list[str]:
     """Return one sentence for each thing in the file that harms; an empty list if none."""
-    found: list[str] = []
+    return [
+        f"line {number}: {sentence}" if number else sentence
+        for number, _kind, sentence in defects(text)
+    ]
+
+
+def defects(text: str) -> list[tuple[int, str, str]]:
+    """Return ``(line, kind, sentence)`` for each thing in the file that harms.
+
+    Line 0 is the whole file. Kinds: ``"blank"``, ``"comment"``, ``"description"``
+    (there is none), ``"name"``, ``"reserved"``, ``"duplicate"``, ``"ascii"``.
+    """
+    found: list[tuple[int, str, str]] = []
     seen: set[str] = set()
     for number, words in enumerate(parse(text), start=1):
-        found += [f"line {number}: {problem}" for problem in _line_problems(words, seen)]
+        found += [(number, kind, sentence) for kind, sentence in _line_defects(words, seen)]
         seen.update(word.lower() for word in words[:1])
     if not text.isascii():
-        found.append("the file is not ASCII: gnt-storage diagnose and info crash on it")
+        sentence = "the file is not ASCII: gnt-storage diagnose and info crash on it"
+        found.append((0, "ascii", sentence))
     return found
 
 
-def _line_problems(words: list[str], seen: set[str]) -> list[str]:
+def _line_defects(words: list[str], seen: set[str]) -> list[tuple[str, str]]:
     if not words:
-        return ["blank: gnt-storage diagnose crashes on it for every provider"]
+        return [("blank", "blank: gnt-storage diagnose crashes on it for every provider")]
     name = words[0]
     found = []
     if len(words) == 1:
-        found.append(f"parameter {name!r} has no description: gnt-storage info crashes on it")
+        sentence = f"parameter {name!r} has no description: gnt-storage info crashes on it"
+        found.append(("description", sentence))
     if name.startswith("#"):
-        found.append(f"{name!r} is no comment: Ganeti takes it for a parameter's name")
+        found.append(("comment", f"{name!r} is no comment: Ganeti takes it for a parameter's name"))
     elif not is_parameter_name(name):
-        found.append(f"{name!r} is not [a-z][a-z0-9_]*: no shell can read its variable")
+        found.append(("name", f"{name!r} is not [a-z][a-z0-9_]*: no shell can read its variable"))
     if name.lower() in RESERVED_PARAMETERS:
-        found.append(f"{name!r} is reserved by Ganeti: it never reaches the provider as declared")
+        sentence = f"{name!r} is reserved by Ganeti: it never reaches the provider as declared"
+        found.append(("reserved", sentence))
     if name.lower() in seen:
-        found.append(f"{name!r} stands twice: both end in the variable EXTP_{name.upper()}")
+        sentence = f"{name!r} stands twice: both end in the variable EXTP_{name.upper()}"
+        found.append(("duplicate", sentence))
     return found
 
 

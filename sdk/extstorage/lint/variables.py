@@ -1,0 +1,178 @@
+"""Rules about the variables that scripts read: declared, and really sent.
+
+A text scan, made to err on the side of silence: a name that the provider sets
+itself is its own, and a name put together at run time can be any.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from extstorage.contract.methods import PARAMETERS_FILE
+from extstorage.contract.parameters import parse
+from extstorage.contract.variables import (
+    ALWAYS_SENT_PARAMETERS,
+    PARAMETER_PREFIX,
+    VARIABLE_NAMES,
+)
+from extstorage.lint.finding import Lint, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from extstorage.lint.source import ProviderSource, SourceFile
+
+_NAME = re.compile(r"(?<![A-Za-z0-9_])(?:EXTP|VOL)_\w*")
+_IN_PYTHON = re.compile(r"^(?:EXTP|VOL)_\w*|(?<=\$)(?:EXTP|VOL)_\w+|(?<=\$\{)(?:EXTP|VOL)_\w+")
+_ASSIGNED = re.compile(r"(?<![\w$-])((?:EXTP|VOL)_\w+)\+?=(?!=)(.*)")
+_READ_INTO = re.compile(r"\b(?:for|local|read)\b[^;|&]*?\b((?:EXTP|VOL)_\w+)")
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_RUNTIME_PARAMETERS = "extstorage.provider.parameters"
+
+
+@dataclass
+class _Names:
+    """The names that a provider's code speaks of; each with the place where it is first read."""
+
+    read: dict[str, tuple[str, int]] = field(default_factory=dict)
+    assigned: set[str] = field(default_factory=set)
+    prefixes: set[str] = field(default_factory=set)
+
+    def note(self, name: str, file: SourceFile, line: int) -> None:
+        """Note a name that is read; one that ends in ``_`` is the beginning of names."""
+        if name.endswith("_"):
+            self.prefixes.add(name)
+        else:
+            self.read.setdefault(name, (file.name, line))
+
+    def foreign(self, prefix: str) -> dict[str, tuple[str, int]]:
+        """Return the names with this prefix that are read and not set by the provider itself."""
+        return {
+            name: place
+            for name, place in self.read.items()
+            if name.startswith(prefix) and name not in self.assigned
+        }
+
+
+def _names(source: ProviderSource) -> _Names:
+    names = _Names()
+    for file in source.code:
+        tree = _tree(file)
+        if tree is None:
+            _scan_text(file, names)
+        else:
+            _scan_python(tree, file, names)
+    return names
+
+
+def _tree(file: SourceFile) -> ast.Module | None:
+    if file.language != "python":
+        return None
+    try:
+        return ast.parse(file.content)
+    except (SyntaxError, ValueError):
+        return None  # another Python's: scanned as text
+
+
+def _scan_text(file: SourceFile, names: _Names) -> None:
+    for number, line in enumerate(file.text.splitlines(), start=1):
+        code = _COMMENT.sub("", line)
+        for match in _ASSIGNED.finditer(code):
+            # NAME=${NAME:-default} reads what Ganeti sent.
+            if match[1] not in match[2]:
+                names.assigned.add(match[1])
+        names.assigned.update(match[1] for match in _READ_INTO.finditer(code))
+        for match in _NAME.finditer(code):
+            names.note(match[0], file, number)
+
+
+def _scan_python(tree: ast.Module, file: SourceFile, names: _Names) -> None:
+    kinds = _parameter_kinds(tree)
+    skipped = _docstrings(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if id(node) not in skipped:
+                for match in _IN_PYTHON.finditer(node.value):
+                    names.note(match[0], file, node.lineno)
+        elif isinstance(node, ast.ClassDef):
+            for name, line in _declared_in(node, kinds):
+                names.note(PARAMETER_PREFIX + name.upper(), file, line)
+
+
+def _docstrings(tree: ast.Module) -> set[int]:
+    """Return the identities of strings that are statements: they are for people."""
+    return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+
+
+def _parameter_kinds(tree: ast.Module) -> set[str]:
+    """Return the names under which a module knows the runtime's kinds of parameters."""
+    return {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == _RUNTIME_PARAMETERS
+        for alias in node.names
+    }
+
+
+def _declared_in(node: ast.ClassDef, kinds: set[str]) -> Iterator[tuple[str, int]]:
+    """Yield ``pool`` for each ``pool = parameters.Text(...)`` of a class."""
+    for statement in node.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+            function = ast.unparse(statement.value.func)
+            if function in kinds or "parameters." in function:
+                for target in statement.targets:
+                    if isinstance(target, ast.Name):
+                        yield target.id, statement.lineno
+
+
+def _declared(source: ProviderSource) -> dict[str, int]:
+    """Return the variable of each declared parameter, with its line in parameters.list."""
+    lines = enumerate(parse(source.parameters or ""), start=1)
+    return {PARAMETER_PREFIX + words[0].upper(): number for number, words in lines if words}
+
+
+def _parameters_match(source: ProviderSource) -> Iterator[Place]:
+    names = _names(source)
+    declared = _declared(source)
+    read = names.foreign(PARAMETER_PREFIX)
+    for name, (file, line) in read.items():
+        if name not in declared and name not in ALWAYS_SENT_PARAMETERS:
+            yield file, line, _undeclared(name)
+    for name, line in declared.items():
+        if name not in names.read and not name.startswith(tuple(names.prefixes)):
+            parameter = name.removeprefix(PARAMETER_PREFIX).lower()
+            yield (
+                PARAMETERS_FILE,
+                line,
+                f"parameter {parameter!r} is declared, but no script reads {name}",
+            )
+
+
+def _undeclared(name: str) -> str:
+    if name != name.upper():
+        return f"{name} is never sent: Ganeti writes a parameter's name in capitals"
+    parameter = name.removeprefix(PARAMETER_PREFIX).lower()
+    return f"{name} is read, but {PARAMETERS_FILE} does not declare {parameter!r}"
+
+
+def _volume_variables(source: ProviderSource) -> Iterator[Place]:
+    for name, (file, line) in _names(source).foreign("VOL_").items():
+        if name not in VARIABLE_NAMES:
+            yield file, line, f"{name} is read, but Ganeti sends no such variable{_similar(name)}"
+
+
+def _similar(name: str) -> str:
+    squeezed = name.replace("_", "").upper()
+    for known in VARIABLE_NAMES:
+        if known.replace("_", "") == squeezed:
+            return f": it is {known}"
+    return ""
+
+
+LINTS = (
+    Lint("ES-LINT-05", "SHOULD", _parameters_match),
+    Lint("ES-LINT-06", "SHOULD", _volume_variables),
+)
