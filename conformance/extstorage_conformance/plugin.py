@@ -18,7 +18,7 @@ from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reap import reap
 from extstorage_conformance.reports import json_report, terminal
 from extstorage_conformance.reports.verdict import ExitCode
-from extstorage_conformance.rules import rule_of
+from extstorage_conformance.rules import Rule, rule_of
 from extstorage_conformance.session import ConformanceSession, breaks_conformance
 from extstorage_conformance.subject import Subject
 
@@ -64,22 +64,29 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     config.stash[SESSION] = session
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
-        config.args = [str(path) for path in checks.files()]
+        config.args = [str(checks.DIRECTORY)]
+        # A project that names its own test files otherwise must not hide the checks.
+        config.addinivalue_line("python_files", "test_*.py")
+        config.addinivalue_line("python_functions", "test_*")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the rules that this run does not select."""
+    """Leave out the rules that this run does not select; the simplest rules come first."""
     session = config.stash.get(SESSION, None)
     if session is None:
         return
-    selected, deselected = [], []
-    for item in items:
-        rule = rule_of(item.function) if isinstance(item, pytest.Function) else None
-        chosen = selected if rule is None or session.selects(rule) else deselected
-        chosen.append(item)
+    rules = {item: _rule(item) for item in items}
+    deselected = [item for item in items if (rule := rules[item]) and not session.selects(rule)]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
-    items[:] = selected
+    items[:] = sorted(set(items) - set(deselected), key=lambda item: checks.order(rules[item]))
+    for item in items:
+        if (rule := rules[item]) is not None:
+            item.extra_keyword_matches.add(rule.id)
+
+
+def _rule(item: pytest.Item) -> Rule | None:
+    return rule_of(item.function) if isinstance(item, pytest.Function) else None
 
 
 @pytest.fixture
@@ -139,7 +146,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     if data is None:
         return None
     result = Result.from_json(data)
-    return terminal.status(result.outcome, result.level)
+    return terminal.status(result)
 
 
 class ResultCollector:
@@ -167,7 +174,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.pluginmanager.register(ResultCollector(conformance), "extstorage-results")
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)  # after pytest has torn down fixtures that were interrupted
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Clean up, write the report, and let the verdict be the exit status."""
     conformance = session.config.stash.get(SESSION, None)

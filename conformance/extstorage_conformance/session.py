@@ -129,7 +129,7 @@ class ConformanceSession:
             outcome = Outcome.FAILED if waiver is None else Outcome.WAIVED
             message = message if waiver is None else waiver
         elif isinstance(error, Blocked):
-            outcome, message = Outcome.BLOCKED, failure.blocked(rule, error)
+            outcome, message = Outcome.BLOCKED, failure.blocked(error)
             replay = error.call.invocation.replay() if error.call else ""
         elif isinstance(error, NotApplicable):
             outcome, message, replay = Outcome.NOT_APPLICABLE, str(error), ""

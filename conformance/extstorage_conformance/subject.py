@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from extstorage.contract.variables import ALWAYS_SENT_PARAMETERS, PARAMETER_PREFIX
 from extstorage.host.disk import Disk
-from extstorage.host.errors import BlockDeviceError
+from extstorage.host.errors import OpExecError
 from extstorage_conformance.violation import Blocked, NotApplicable
 from extstorage_conformance.volume import Volume
 
@@ -40,7 +40,7 @@ class Subject:
 
     def _load(self) -> Provider:
         provider = self.suite.provider()
-        if isinstance(provider, BlockDeviceError):
+        if isinstance(provider, Exception):
             raise Blocked(f"Ganeti does not load the provider: {provider}")
         return provider
 
@@ -116,13 +116,19 @@ class Subject:
         name = _made_by(invocation)
         if name:
             self._register(name, invocation)
-        call = self.host.run(invocation)
+        call = self._execute(invocation)
         self.calls.append(call)
         if name and call.succeeded:
             self._made.add(name)
         if invocation.method == "remove" and call.succeeded:
             self._forget(invocation.environment.get("VOL_NAME", ""))
         return call
+
+    def _execute(self, invocation: Invocation) -> Call:
+        try:
+            return self.host.run(invocation)
+        except (OSError, OpExecError) as error:
+            raise Blocked(f"{invocation.method} cannot be executed: {error}") from None
 
     @property
     def script_seconds(self) -> float:

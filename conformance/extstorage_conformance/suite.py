@@ -66,11 +66,11 @@ class Suite:
             timeout_s=float(self.configuration.run["script_timeout"]),
         )
 
-    def provider(self) -> Provider | BlockDeviceError:
+    def provider(self) -> Provider | BlockDeviceError | UnicodeDecodeError:
         """Return the provider as Ganeti loads it, or Ganeti's reason why it is invalid."""
         try:
             return self.host.provider(self.directory.name)
-        except BlockDeviceError as error:
+        except (BlockDeviceError, UnicodeDecodeError) as error:
             return error
 
     def redact(self, text: str) -> str:

@@ -52,7 +52,7 @@ class Volume:
         """Run ``method``'s script as a step that the rule stands on; raises Blocked."""
         call = self.call(method, **values)
         if call.failed:
-            raise Blocked(f"{method} of {self.name} failed ({call.fail_reason})", call)
+            raise Blocked(f"{method} failed ({call.fail_reason})", call)
         return call
 
     def attach(self) -> str:
@@ -65,7 +65,7 @@ class Volume:
         except (OSError, ValueError):
             is_block_device = False
         if not is_block_device:
-            raise Blocked(f"attach of {self.name} named no block device: {path[:80]!r}", call)
+            raise Blocked(f"attach named no block device: {path[:80]!r}", call)
         self.path = path
         return path
 

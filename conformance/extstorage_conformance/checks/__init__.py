@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from extstorage_conformance.rules import Rule
 
 GROUPS = (
     "disc", "lint", "param", "env", "verify", "create", "attach", "detach", "remove", "grow",
@@ -11,12 +15,18 @@ GROUPS = (
 )  # fmt: skip
 
 
-def files() -> list[Path]:
-    """Return the modules' files, in order, for pytest to collect."""
-    return [Path(__file__).with_name(f"test_{group}.py") for group in GROUPS]
+DIRECTORY = Path(__file__).parent
 
 
 def register_all() -> None:
     """Import every module, so that the registry knows every rule."""
     for group in GROUPS:
         importlib.import_module(f"{__name__}.test_{group}")
+
+
+def order(rule: Rule | None) -> tuple[int, str]:
+    """Return the place of ``rule`` in a run; the user's own tests (None) come first."""
+    if rule is None:
+        return (-1, "")
+    group = rule.group.lower()
+    return (GROUPS.index(group) if group in GROUPS else len(GROUPS), rule.id)

@@ -28,15 +28,9 @@ def violation(rule: Rule, found: Violation, calls: Sequence[Call]) -> str:
     return "\n".join(lines)
 
 
-def blocked(rule: Rule, found: Blocked) -> str:
-    """Return the report of a rule that a failing earlier step kept from being exercised."""
-    return "\n".join(
-        [
-            f"{rule.id} ({rule.level}) not exercised: {rule.sentence}",
-            f"  blocked:  {found}",
-            *_call_lines(found.call),
-        ]
-    )
+def blocked(found: Blocked) -> str:
+    """Return the report of a step that failed before the rule could be exercised."""
+    return "\n".join([str(found), *_call_lines(found.call)])
 
 
 def _call_lines(call: Call | None) -> list[str]:
@@ -45,7 +39,7 @@ def _call_lines(call: Call | None) -> list[str]:
     heading = "stderr:" if call.invocation.method == "attach" else "output:"
     return [
         f"  call:     {_one(call)} after {call.seconds:.3f} s",
-        *(f"  {heading:9} {line[:500]}" for line in call.last_lines(_LINES)),
+        *(f"  {heading:9} {line[:500]}" for line in call.output.splitlines()[-_LINES:]),
         f"  replay:   {call.invocation.replay()}",
     ]
 

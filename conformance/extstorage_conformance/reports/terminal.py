@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from extstorage_conformance.outcome import Outcome
+from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reports.verdict import ExitCode, Verdict
 
 _LETTERS = {
@@ -19,12 +19,12 @@ _LETTERS = {
 }
 
 
-def status(outcome: Outcome, level: str) -> tuple[str, str, str]:
+def status(result: Result) -> tuple[str, str, str]:
     """Return pytest's category, letter and word for a result."""
-    if outcome is Outcome.FAILED and level != "MUST":
-        return "should", "f", f"{level} FAILED"
-    letter, word = _LETTERS[outcome]
-    return outcome.value, letter, word
+    if result.outcome is Outcome.FAILED and result.level != "MUST":
+        return f"{result.level} failed", "f", f"{result.level} FAILED {result.id}"
+    letter, word = _LETTERS[result.outcome]
+    return result.outcome.value, letter, f"{word} {result.id}"
 
 
 def lines(verdict: Verdict, *, provider: str, release: str, profile: str) -> Iterator[str]:
@@ -36,8 +36,17 @@ def lines(verdict: Verdict, *, provider: str, release: str, profile: str) -> Ite
         Outcome.WAIVED, Outcome.UNEXPECTED_PASS, Outcome.SKIPPED, Outcome.NOT_APPLICABLE
     ):
         yield f"{result.id} {result.outcome}: {result.message}"
+    yield from _blocked(verdict)
     yield from _counts(verdict)
     yield f"{provider} {_sentence(verdict)} Ganeti {release}, profile {profile}"
+
+
+def _blocked(verdict: Verdict) -> Iterator[str]:
+    by_reason: dict[str, list[str]] = {}
+    for result in verdict.with_outcome(Outcome.BLOCKED):
+        by_reason.setdefault(result.message.partition("\n")[0], []).append(result.id)
+    for reason, rule_ids in by_reason.items():
+        yield f"blocked, since {reason}: {', '.join(rule_ids)}"
 
 
 def _counts(verdict: Verdict) -> Iterator[str]:

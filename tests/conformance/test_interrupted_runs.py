@@ -1,0 +1,99 @@
+"""Runs that are cut off clean up after themselves, or are cleaned up by --reap; only they are."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from extstorage_conformance.inventory import block
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conformance.conftest import Workbench
+
+# A check that stops in the middle of its work, with a volume attached.
+PAUSED_CHECK = """
+import pathlib, time
+
+def test_pause(subject):
+    volume = subject.attached()
+    pathlib.Path({marker!r}).write_text(volume.path)
+    time.sleep(60)
+"""
+
+
+def _start_paused(workbench: Workbench, tmp_path: Path) -> subprocess.Popen[bytes]:
+    marker = tmp_path / "marker"
+    (tmp_path / "test_pause.py").write_text(PAUSED_CHECK.format(marker=str(marker)))
+    process = subprocess.Popen(
+        workbench.command(str(tmp_path / "test_pause.py")),
+        cwd=tmp_path,
+        env=workbench.environment,
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 30
+    while not (marker.exists() and marker.read_text()):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return process
+
+
+def _ours(workbench: Workbench) -> set[str]:
+    prefixes = [path.stem for path in (workbench.directory / "state").rglob("*.jsonl")]
+    return {
+        item.name
+        for item in block.items()
+        if any(prefix in item.detail for prefix in prefixes)
+    }
+
+
+def test_interrupted_run_cleans_up(workbench: Workbench, tmp_path: Path) -> None:
+    process = _start_paused(workbench, tmp_path)
+    devices = _ours(workbench)
+
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)
+
+    assert devices
+    assert not devices & {item.name for item in block.items() if str(tmp_path) in item.detail}
+    assert not list((workbench.directory / "state").rglob("*.jsonl"))
+
+
+def test_killed_run_is_reaped_and_nothing_else(workbench: Workbench, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.img"
+    foreign.write_bytes(bytes(1 << 20))
+    loop = subprocess.run(
+        ["losetup", "--show", "-f", str(foreign)], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    try:
+        process = _start_paused(workbench, tmp_path)
+        process.kill()
+        process.wait()
+        left = _ours(workbench)
+
+        run = workbench.run("--extstorage-reap")
+
+        assert left
+        assert run.exit_code == 0, run.output
+        assert "all undone" in run.output
+        assert not _ours(workbench)
+        assert loop in {item.name for item in block.items()}
+    finally:
+        subprocess.run(["losetup", "-d", loop], check=True)
+
+
+def test_running_run_is_not_reaped(workbench: Workbench, tmp_path: Path) -> None:
+    process = _start_paused(workbench, tmp_path)
+    try:
+        run = workbench.run("--extstorage-reap")
+
+        assert run.exit_code == 0
+        assert _ours(workbench)
+    finally:
+        os.kill(process.pid, signal.SIGINT)
+        process.wait(timeout=30)

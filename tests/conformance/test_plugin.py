@@ -1,0 +1,251 @@
+"""The plugin as its users meet it: real pytest runs on a good and on broken providers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import jsonschema
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conformance.conftest import Workbench
+
+BROKEN_ATTACH = "#!/bin/sh\necho 'no path to the array' >&2\nexit 3\n"
+LYING_ATTACH = "#!/bin/sh\necho /dev/no-such-device\n"
+
+
+def test_good_provider_conforms(workbench: Workbench) -> None:
+    run = workbench.run("--extstorage-profile=core")
+
+    assert run.exit_code == 0, run.output
+    assert run.output.rstrip().splitlines()[-2].startswith("plain CONFORMS to Ganeti 3.0")
+
+
+def test_report_follows_its_schema(workbench: Workbench) -> None:
+    schema = json.loads(
+        files("extstorage_conformance.reports").joinpath("report.schema.json").read_text()
+    )
+
+    run = workbench.run(rules=("ES-ATTACH-01", "ES-DISC-02"))
+
+    jsonschema.validate(run.report, schema)
+    assert run.outcome("ES-ATTACH-01") == "passed"
+
+
+def test_failure_says_what_was_expected_and_how_to_replay_it(workbench: Workbench) -> None:
+    workbench.replace_script("attach", LYING_ATTACH)
+
+    run = workbench.run(rules=("ES-ATTACH-02",))
+
+    assert run.exit_code == 1
+    message = run.rule("ES-ATTACH-02")["message"]
+    assert "expected: the path of an existing block device" in message
+    assert "/dev/no-such-device" in message
+    replayed = subprocess.run(
+        run.rule("ES-ATTACH-02")["replay"], shell=True, capture_output=True, text=True, check=False
+    )
+    assert replayed.stdout == "/dev/no-such-device\n"
+
+
+def test_what_stands_on_a_failing_step_is_blocked_not_failed(workbench: Workbench) -> None:
+    workbench.replace_script("attach", BROKEN_ATTACH)
+
+    run = workbench.run(rules=("ES-ATTACH-01", "ES-GROW-02"))
+
+    assert run.exit_code == 1
+    assert run.outcome("ES-ATTACH-01") == "failed"
+    assert run.outcome("ES-GROW-02") == "blocked"
+    assert "no path to the array" in run.rule("ES-GROW-02")["message"]
+
+
+def test_only_blocked_rules_do_not_make_a_conforming_provider(workbench: Workbench) -> None:
+    workbench.replace_script("attach", BROKEN_ATTACH)
+
+    run = workbench.run(rules=("ES-DISC-02", "ES-GROW-02"))
+
+    assert run.exit_code == 1
+    assert "DOES NOT CONFORM" in run.output
+
+
+def test_waived_rule_does_not_break_conformance(workbench: Workbench) -> None:
+    workbench.replace_script("attach", LYING_ATTACH)
+    workbench.configure('[waivers]\nES-ATTACH-02 = {reason = "ticket 7"}\n')
+
+    run = workbench.run(rules=("ES-ATTACH-02",))
+
+    assert run.exit_code == 0, run.output
+    assert run.outcome("ES-ATTACH-02") == "waived"
+    assert "ticket 7" in run.output
+
+
+def test_waiver_that_is_not_needed_is_told(workbench: Workbench) -> None:
+    workbench.configure('[waivers]\nES-ATTACH-02 = {reason = "ticket 7"}\n')
+
+    run = workbench.run(rules=("ES-ATTACH-02",))
+
+    assert run.exit_code == 0
+    assert run.outcome("ES-ATTACH-02") == "unexpected-pass"
+
+
+def test_expired_waiver_does_not_count(workbench: Workbench) -> None:
+    workbench.replace_script("attach", LYING_ATTACH)
+    workbench.configure('[waivers]\nES-ATTACH-02 = {reason = "t", expires = 2020-01-01}\n')
+
+    run = workbench.run(rules=("ES-ATTACH-02",))
+
+    assert run.exit_code == 1
+    assert run.outcome("ES-ATTACH-02") == "failed"
+
+
+def test_run_that_exercised_no_must_rule_is_no_success(workbench: Workbench) -> None:
+    (workbench.provider / "snapshot").unlink()
+
+    run = workbench.run(rules=("ES-SNAP-01",))
+
+    assert run.exit_code == 3
+    assert run.outcome("ES-SNAP-01") == "not-applicable"
+    assert "no MUST rule was exercised" in run.output
+
+
+def test_fault_of_the_suite_is_not_blamed_on_the_provider(
+    workbench: Workbench, tmp_path: Path
+) -> None:
+    check = tmp_path / "test_own.py"
+    check.write_text(
+        "from extstorage_conformance.rules import Level, rule\n"
+        '@rule("ES-OWN-01", Level.MUST, source="a test")\n'
+        "def test_own(subject):\n"
+        '    """A rule."""\n'
+        "    subject.created()\n"
+        "    raise RuntimeError('mistake of the suite')\n"
+    )
+
+    run = workbench.run(str(check))
+
+    assert run.exit_code == 3
+    assert run.outcome("ES-OWN-01") == "error"
+    assert "mistake of the suite" in run.output
+
+
+def test_leak_after_a_good_check_breaks_the_leak_rule(workbench: Workbench) -> None:
+    detach = (workbench.provider / "detach").read_text()
+    workbench.replace_script("detach", detach + '\n: > "/run/forgotten-$VOL_NAME"\n')
+
+    run = workbench.run(rules=("ES-SETINFO-01", "ES-ATTACH-01"))
+
+    assert run.exit_code == 1
+    assert run.outcome("ES-ATTACH-01") == "passed"
+    assert run.outcome("ES-LEAK-02") == "failed"
+    assert "/run/forgotten-" in run.rule("ES-LEAK-02")["message"]
+
+
+def test_secret_is_shown_nowhere(workbench: Workbench) -> None:
+    workbench.replace_script("attach", '#!/bin/sh\necho "key $EXTP_KEY refused" >&2\nexit 1\n')
+    workbench.configure('[secrets]\nkey = {env = "ARRAY_KEY"}\n')
+    workbench.environment["ARRAY_KEY"] = "correct-horse-battery"
+
+    run = workbench.run(rules=("ES-ATTACH-01",))
+
+    assert run.outcome("ES-ATTACH-01") == "failed"
+    assert "[secret key]" in run.output
+    assert "correct-horse-battery" not in run.output + json.dumps(run.report)
+
+
+def test_missing_secret_is_told_in_one_line(workbench: Workbench) -> None:
+    workbench.configure('[secrets]\nkey = {env = "ARRAY_KEY_NOT_SET"}\n')
+
+    run = workbench.run(rules=("ES-ATTACH-01",))
+
+    assert run.exit_code == 3
+    assert "set the environment variable ARRAY_KEY_NOT_SET" in run.output
+    assert "Traceback" not in run.output
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[capabilties]\n", "unknown table [capabilties]"),
+        ("[capabilities]\nzeroes = true\n", "unknown key 'zeroes'"),
+        ('[capabilities]\nzeroed = "yes"\n', "zeroed must be a bool"),
+        ('[waivers]\nES-NONE-01 = {reason = "x"}\n', "no rule has the id ES-NONE-01"),
+        ("[sizes\n", "not TOML"),
+    ],
+)
+def test_wrong_configuration_is_a_usage_error(
+    workbench: Workbench, text: str, expected: str
+) -> None:
+    workbench.configure(text)
+
+    run = workbench.run()
+
+    assert run.exit_code == pytest.ExitCode.USAGE_ERROR
+    assert expected in run.output
+    assert "Traceback" not in run.output
+
+
+def test_unknown_rule_is_a_usage_error(workbench: Workbench) -> None:
+    run = workbench.run(rules=("ES-NONE-01",))
+
+    assert run.exit_code == pytest.ExitCode.USAGE_ERROR
+    assert "no rule has the id ES-NONE-01" in run.output
+
+
+def test_other_users_are_told_to_be_root(workbench: Workbench) -> None:
+    completed = subprocess.run(
+        ["setpriv", "--reuid=65534", "--clear-groups", *workbench.command("-p", "no:cacheprovider")],
+        cwd="/",
+        env=workbench.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert completed.returncode == 3, completed.stdout + completed.stderr
+    assert "not root" in completed.stdout + completed.stderr
+
+
+def test_own_tests_can_use_the_subject(workbench: Workbench, tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text(
+        "def test_volume_is_made(subject):\n    assert subject.attached().device_mib() == 32\n"
+    )
+
+    run = workbench.run(str(tmp_path / "test_mine.py"))
+
+    assert "1 passed" in run.output
+
+
+def test_workers_find_the_same(workbench: Workbench) -> None:
+    rules = ("ES-ATTACH-01", "ES-ATTACH-04", "ES-DETACH-01", "ES-REMOVE-01")
+
+    run = workbench.run("-n", "2", rules=rules)
+
+    assert run.exit_code == 0, run.output
+    assert [run.outcome(rule_id) for rule_id in rules] == ["passed"] * 4
+
+
+def test_pytests_own_options_work(workbench: Workbench, tmp_path: Path) -> None:
+    workbench.replace_script("attach", LYING_ATTACH)
+    rules = ("ES-ATTACH-01", "ES-ATTACH-02", "ES-CREATE-03", "ES-DISC-02")
+
+    stopped = workbench.run("-x", f"--junitxml={tmp_path / 'junit.xml'}", rules=rules)
+    again = workbench.run("--lf", rules=rules)
+
+    assert "stopping after 1 failures" in stopped.output
+    assert "<failure" in (tmp_path / "junit.xml").read_text()
+    assert "run-last-failure" in again.output
+    assert again.report is not None
+    assert len(again.report["rules"]) == 1
+
+
+def test_rules_are_listed_and_explained(workbench: Workbench) -> None:
+    listed = workbench.run("--extstorage-rules")
+    explained = workbench.run("--extstorage-rules=ES-ATTACH-04")
+
+    assert "ES-ATTACH-04" in listed.output
+    assert "source:" in explained.output
+    assert explained.exit_code == 0
