@@ -1,4 +1,6 @@
-"""What a provider's own scripts stand on. A provider is two files more than its scripts:
+"""What a provider's own scripts stand on.
+
+A provider is one file beside its scripts:
 
     # lib/example/provider.py
     from extstorage.provider import Device, Provider, ProviderError, parameters
@@ -10,7 +12,7 @@
             ...
 
     # create, attach, detach, ...: all the same file
-    sys.exit(main(Example))
+    main(Example)
 
 The rest is imported where it is needed, because a script's start is most of its
 cost: ``locks.Lock``, ``tools.run``, ``state.state_directory``.

@@ -23,10 +23,11 @@ class ToolError(ProviderError):
 def run(program: str, *words: str, timeout_s: float = TIMEOUT_S) -> str:
     """Run ``program`` with the arguments ``words``; return what it printed on stdout.
 
-    It sees an empty stdin, ``LC_ALL=C`` and no other descriptors; a relative
-    directory in PATH is not searched (Ganeti calls scripts with the provider's
-    directory as working directory). Raises ProviderError if there is no such program, ToolError if it exits
-    non-zero, dies of a signal, or is not done after ``timeout_s`` seconds and was killed.
+    It sees an empty stdin, ``LC_ALL=C`` and no other descriptors. A relative
+    directory in PATH is not searched, since a script's working directory is the
+    provider's. Raises ProviderError if there is no such program, ToolError if it
+    exits non-zero, dies of a signal, or was killed because it was not done after
+    ``timeout_s`` seconds.
     """
     path = _find(program)
     # Files, not pipes: a child that the program leaves behind cannot keep the script waiting.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from extstorage.provider import ProviderError
-
 from loopback.holds import ATTACHED, Holds, announce
 from loopback.mappings import backing_file, serves
 

@@ -6,7 +6,6 @@ import errno
 import os
 
 from extstorage.provider import ProviderError
-
 from loopback.holds import announce
 from loopback.loop import free_device
 

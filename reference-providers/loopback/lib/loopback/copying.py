@@ -51,19 +51,24 @@ def _clone(source: int, copy: int) -> bool:
 def _copy_when_quiet(origin: str, source: int, copy: int) -> None:
     give_up = time.monotonic() + _TIME_S
     while time.monotonic() < give_up:
-        before = _version(origin)
-        time.sleep(_TICK_S)
-        try:
-            # Unchanged for a tick: from here on every write makes another version.
-            _expect(before, origin)
-            _copy(source, copy, lambda: _expect(before, origin))
-        except _Changed:
-            continue
-        return
+        if _copied_unchanged(origin, source, copy):
+            return
     raise ProviderError(
         f"the volume was written to during every copy for {_TIME_S:g} s: stop its instance, or"
         " keep the directory on XFS or Btrfs, where a snapshot takes no copy"
     )
+
+
+def _copied_unchanged(origin: str, source: int, copy: int) -> bool:
+    before = _version(origin)
+    time.sleep(_TICK_S)
+    try:
+        # Unchanged for a tick: from here on every write makes another version.
+        _expect(before, origin)
+        _copy(source, copy, lambda: _expect(before, origin))
+    except _Changed:
+        return False
+    return True
 
 
 def _version(path: str) -> tuple[int, int, int]:

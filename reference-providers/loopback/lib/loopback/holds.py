@@ -16,7 +16,6 @@ import os
 import struct
 
 from extstorage.provider import ProviderError
-
 from loopback import node
 from loopback.volumes import replace_file
 

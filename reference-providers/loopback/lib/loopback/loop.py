@@ -37,7 +37,7 @@ TAG_LENGTH = 63
 
 
 class LoopDevice:
-    """An open loop device, for a ``with`` block. The device that it is can change when it is closed.
+    """An open loop device, for a ``with`` block; while it is open it cannot become another volume.
 
     Raises OSError when it cannot be opened.
     """
@@ -48,7 +48,7 @@ class LoopDevice:
         self.path = path
         self._descriptor = os.open(path, flags | os.O_CLOEXEC)
 
-    def __enter__(self) -> LoopDevice:
+    def __enter__(self) -> LoopDevice:  # noqa: PYI034 - typing.Self is younger than 3.9
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -15,7 +15,6 @@ import time
 
 from extstorage.provider import ProviderError
 from extstorage.provider.state import STATE_ROOT, state_directory
-
 from loopback import node
 from loopback.loop import TAG_LENGTH, LoopDevice, free_device
 
@@ -154,7 +153,7 @@ def serves(device: LoopDevice, data: str) -> bool:
 def backing_file(name: str) -> str:
     """Return the path of the file that the loop device ``name`` maps; ``""`` if it maps none."""
     try:
-        with open(f"/sys/block/{name}/loop/backing_file", encoding="utf-8", errors="replace") as file:
-            return file.read().rstrip("\n")
+        with open(f"/sys/block/{name}/loop/backing_file", "rb") as file:
+            return os.fsdecode(file.read().rstrip(b"\n"))
     except OSError:
         return ""

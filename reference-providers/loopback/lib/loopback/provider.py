@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
 from extstorage.provider import Device, Provider, ProviderError, parameters
-
 from loopback.mappings import Mappings, serves
 
 TYPE_CHECKING = False

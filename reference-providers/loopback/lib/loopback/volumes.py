@@ -109,11 +109,7 @@ class Pool:
         """Delete what crashed calls have left in staging."""
         staging = f"{self.path}/{_STAGING}"
         for name in _names(staging):
-            try:
-                with Lock(f"{staging}/{name}/lock", create=True, wait_s=0):
-                    _delete(f"{staging}/{name}")
-            except (ProviderError, OSError):
-                pass  # its owner lives, or another sweep was faster; the next one sees it again
+            _delete_if_abandoned(f"{staging}/{name}")
 
     def _new_stage(self, name: str) -> str:
         return f"{self.path}/{_STAGING}/{name}.{os.urandom(8).hex()}"
@@ -147,6 +143,14 @@ def _rename_new(source: str, target: str) -> None:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             raise ProviderError(f"the volume exists: {target}: remove it first") from None
         raise
+
+
+def _delete_if_abandoned(directory: str) -> None:
+    try:
+        with Lock(f"{directory}/lock", create=True, wait_s=0):
+            _delete(directory)
+    except (ProviderError, OSError):
+        pass  # its owner lives, or another sweep was faster; the next one sees it again
 
 
 def _delete(directory: str) -> None:

@@ -41,7 +41,7 @@ class Lock:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> Lock:  # noqa: PYI034 - typing.Self is younger than 3.9
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -51,16 +51,19 @@ class Lock:
 def _take(descriptor: int, path: str, give_up: float) -> None:
     # Polling, because a blocking flock() could only be ended by a signal handler.
     pause_s = 0.001
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > give_up:
-                raise ProviderError(f"another call holds the lock {path}: try again") from None
-            time.sleep(pause_s)
-            pause_s = min(pause_s * 2, 0.05)
-        else:
-            return
+    while not _taken(descriptor):
+        if time.monotonic() > give_up:
+            raise ProviderError(f"another call holds the lock {path}: try again later")
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, 0.05)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_at(path: str, descriptor: int) -> bool:

@@ -9,8 +9,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from extstorage.provider.device import Device
-
 
 class Provider:
     """One call of a provider: its own name, and the parameters of one disk.
