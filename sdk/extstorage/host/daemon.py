@@ -7,7 +7,6 @@ Source in Ganeti: ``lib/storage/extstorage.py`` (_ExtStorageAction, _VolumeLogNa
 from __future__ import annotations
 
 import errno
-import shlex
 import time
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
@@ -123,7 +122,7 @@ class Host:
         except CannotExecute as error:
             if error.errno != errno.ENOENT:
                 raise
-            command = shlex.join(invocation.argv)
+            command = text.shell_quote(invocation.argv)
             raise OpExecError(f"Can't execute '{command}': not found ({error})") from error
         content = log.content()
         return Call(

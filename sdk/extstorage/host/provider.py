@@ -75,7 +75,7 @@ def load(node: Node, name: str, path: str, release: Release) -> Provider:
         for method in METHODS
         if release.at_least(method.since)
     }
-    _require_regular(node, path, PARAMETERS_FILE)
+    _require_parameters_file(node, path)
     return Provider(name, path, scripts, _parameters(node, path, release))
 
 
@@ -92,47 +92,53 @@ def problems(node: Node, path: str, release: Release) -> list[str]:
         except BlockDeviceError as error:
             found.append(str(error))
     try:
-        _require_regular(node, path, PARAMETERS_FILE)
+        _require_parameters_file(node, path)
     except BlockDeviceError as error:
         found.append(str(error))
     return found
 
 
 def _script(node: Node, directory: str, method: Method, release: Release) -> str | None:
-    try:
-        return _require_executable(node, directory, method.name)
-    except _MissingFileError:
-        if method.required:
-            raise
-    except BlockDeviceError:
-        if method.required or release.broken_optional_script_invalidates:
-            raise
-    return None
-
-
-class _MissingFileError(BlockDeviceError):
-    """A file that is not there, or cannot be looked at: an optional one may be."""
-
-
-def _require_executable(node: Node, directory: str, name: str) -> str:
-    path, mode = _require_regular(node, directory, name)
-    # Ganeti asks for the owner's bit alone, whoever the owner is.
-    if not mode & stat.S_IXUSR:
-        raise BlockDeviceError(f"File '{name}' under path '{directory}' is not executable")
-    return path
-
-
-def _require_regular(node: Node, directory: str, name: str) -> tuple[str, int]:
-    path = paths.join(directory, name)
+    path = paths.join(directory, method.name)
     try:
         mode = node.stat(path).st_mode
     except OSError as error:
-        raise _MissingFileError(
-            f"File '{name}' under path '{directory}' is missing ({_error_name(error)})",
-        ) from error
+        if method.required:
+            raise _missing(directory, method.name, error) from error
+        return None
+    try:
+        _require_regular(directory, method.name, mode)
+        _require_executable(directory, method.name, mode)
+    except BlockDeviceError:
+        if method.required or release.broken_optional_script_invalidates:
+            raise
+        return None
+    return path
+
+
+def _require_parameters_file(node: Node, directory: str) -> None:
+    try:
+        mode = node.stat(paths.join(directory, PARAMETERS_FILE)).st_mode
+    except OSError as error:
+        raise _missing(directory, PARAMETERS_FILE, error) from error
+    _require_regular(directory, PARAMETERS_FILE, mode)
+
+
+def _missing(directory: str, name: str, error: OSError) -> BlockDeviceError:
+    return BlockDeviceError(
+        f"File '{name}' under path '{directory}' is missing ({_error_name(error)})"
+    )
+
+
+def _require_regular(directory: str, name: str, mode: int) -> None:
     if not stat.S_ISREG(mode):
         raise BlockDeviceError(f"File '{name}' under path '{directory}' is not a regular file")
-    return path, mode
+
+
+def _require_executable(directory: str, name: str, mode: int) -> None:
+    # Ganeti asks for the owner's bit alone, whoever the owner is.
+    if not mode & stat.S_IXUSR:
+        raise BlockDeviceError(f"File '{name}' under path '{directory}' is not executable")
 
 
 def _parameters(node: Node, directory: str, release: Release) -> list[list[str]]:

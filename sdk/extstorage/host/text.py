@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from extstorage.contract.releases import Release
 
 LAST_LINES = 20
 """How many lines of a failed script's output Ganeti quotes."""
 TAIL_BYTES = 4096
 """How much of a log's end Ganeti looks at (TailFile)."""
+
+_PLAIN_WORD = re.compile("^[-.,=:/_+@A-Za-z0-9]+$")
 
 
 def decode(data: bytes, release: Release) -> str:
@@ -50,6 +55,17 @@ def _safe_character(character: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # noqa: PLR2004 - a byte that Ganeti 2 took as it was
         return f"\\x{code & 0xFF:02x}"
     return character.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def shell_quote(words: Iterable[str]) -> str:
+    """Return a command line as Ganeti prints it (ShellQuoteArgs; shlex quotes ``'`` otherwise)."""
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    if _PLAIN_WORD.match(word):
+        return word
+    return "'{}'".format(word.replace("'", "'\\''"))
 
 
 def tail(data: bytes, release: Release) -> list[str]:

@@ -58,7 +58,8 @@ class LocalNode:
 
     def is_directory(self, path: str) -> bool:
         """Return whether the path leads to a directory."""
-        return Path(path).is_dir()
+        # os.path and not Path.is_dir: that one raises an error for a name that is too long.
+        return os.path.isdir(path)  # noqa: PTH112
 
     def make_directory(self, path: str, mode: int) -> None:
         """Make a directory and its missing parents; one that exists is left as it is."""
