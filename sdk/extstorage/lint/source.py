@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 from extstorage.contract.methods import METHOD_NAMES, PARAMETERS_FILE
+from extstorage.vendoring import COPY
 
 _LARGEST_FILE = 1 << 20
-_RUNTIME = Path("lib/extstorage")  # the vendored runtime is tested where it comes from
 _NOT_CODE = frozenset(
     {".adoc", ".cfg", ".conf", ".html", ".ini", ".json", ".md", ".rst", ".toml", ".txt", ".yaml"}
     | {".list", ".pyc", ".yml"}
@@ -127,7 +127,8 @@ def _files(directory: Path) -> list[SourceFile]:
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith((".", "__")) and relative / name != _RUNTIME
+            if not name.startswith((".", "__"))
+            and relative / name != COPY  # the runtime is tested where it comes from
         )
         for name in sorted(names):
             path = Path(folder, name)

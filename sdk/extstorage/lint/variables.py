@@ -141,6 +141,8 @@ def _parameters_match(source: ProviderSource) -> Iterator[Place]:
     for name, (file, line) in read.items():
         if name not in declared and name not in ALWAYS_SENT_PARAMETERS:
             yield file, line, _undeclared(name)
+    if not names.read:
+        return  # the work is done by a program elsewhere, which cannot be read here
     for name, line in declared.items():
         if name not in names.read and not name.startswith(tuple(names.prefixes)):
             parameter = name.removeprefix(PARAMETER_PREFIX).lower()

@@ -1,0 +1,93 @@
+"""The parser of the command line, and what becomes of errors."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import extstorage
+from extstorage.cli import call, conform, lint, rules, vendor
+from extstorage.cli.errors import USAGE, CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SUB_COMMANDS = (conform, lint, rules, call, vendor)
+_INTERRUPTED = 130
+_EPILOG = (
+    "exit status: 0 the provider conforms (the command did its work), 1 it does not"
+    " (a script failed), 2 wrong usage, 3 this machine cannot run it"
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the sub-command that ``argv`` names; return its exit status, say errors on stderr."""
+    try:
+        return _run(argv)
+    except CommandError as error:
+        print(f"extstorage {argv[0]}: {error}", file=sys.stderr)
+        return error.exit_status
+    except SystemExit as exit_:  # argparse: --help, --version, a wrong command line
+        return exit_.code if isinstance(exit_.code, int) else 0
+    except KeyboardInterrupt:
+        print("extstorage: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone (`extstorage rules | head`); Python would complain while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(argv: Sequence[str]) -> int:
+    # argparse cannot tell optional arguments from what follows "--".
+    own, separator, rest = _split(argv)
+    parser = _parser()
+    arguments = parser.parse_args(own)
+    if separator and arguments.run is not conform.run:
+        parser.error("only conform passes arguments on after --")
+    arguments.pytest_arguments = rest
+    status = arguments.run(arguments)
+    sys.stdout.flush()
+    return int(status)
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], bool, list[str]]:
+    words = list(argv)
+    if "--" not in words:
+        return words, False, []
+    position = words.index("--")
+    return words[:position], True, words[position + 1 :]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="extstorage",
+        description="Write, run and test Ganeti ExtStorage providers.",
+        epilog=_EPILOG,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"extstorage {extstorage.__version__}"
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for module in _SUB_COMMANDS:
+        name = module.__name__.rpartition(".")[2]
+        command = commands.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=f"{module.SUMMARY[0].upper()}{module.SUMMARY[1:]}.",
+            epilog=_EPILOG,
+            allow_abbrev=False,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser

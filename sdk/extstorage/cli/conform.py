@@ -1,0 +1,65 @@
+"""``extstorage conform``: run the conformance suite on a provider."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+from extstorage.cli.arguments import provider_directory
+from extstorage.cli.errors import CannotRun
+from extstorage.cli.suite import run_pytest
+
+if TYPE_CHECKING:
+    import argparse
+
+SUMMARY = "run the conformance suite on a provider"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the sub-command's arguments."""
+    parser.usage = "%(prog)s DIR [OPTION]... [-- PYTEST-ARGUMENT...]"
+    parser.add_argument("directory", metavar="DIR", help="the provider's directory")
+    parser.add_argument(
+        "--profile",
+        choices=("core", "standard", "full"),
+        help="how much to run (default: standard)",
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", help="the configuration (default: conformance.toml in DIR)"
+    )
+    parser.add_argument(
+        "--rule", metavar="ID", action="append", default=[], help="run this rule (repeatable)"
+    )
+    parser.add_argument("--nodes", metavar="SPEC", help="on which nodes (default: local)")
+    parser.add_argument("--release", metavar="V", help="the Ganeti release to imitate")
+    parser.add_argument("--json", metavar="FILE", help="write the report to this file")
+    parser.add_argument(
+        "--reap",
+        action="store_true",
+        help="remove what killed runs on this provider left behind, and end",
+    )
+    parser.add_argument("-n", metavar="N", dest="workers", help="run in N processes at once")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the suite; see cli.suite for the exit status."""
+    options = {
+        "provider": str(provider_directory(arguments.directory)),
+        "profile": arguments.profile,
+        "config": arguments.config,
+        "nodes": arguments.nodes,
+        "release": arguments.release,
+        "json": arguments.json,
+    }
+    given = [f"--extstorage-{name}={value}" for name, value in options.items() if value is not None]
+    given += [f"--extstorage-rule={rule}" for rule in arguments.rule]
+    given += ["--extstorage-reap"] if arguments.reap else []
+    return run_pytest([*given, *_workers(arguments.workers), *arguments.pytest_arguments])
+
+
+def _workers(number: str | None) -> list[str]:
+    if number is None:
+        return []
+    if importlib.util.find_spec("xdist") is None:
+        raise CannotRun("-n needs pytest-xdist, which is not installed: pip install pytest-xdist")
+    return [f"--numprocesses={number}"]

@@ -1,0 +1,25 @@
+"""What a sub-command ends with when it cannot go on: one line and an exit status."""
+
+from __future__ import annotations
+
+FAILED = 1
+USAGE = 2
+CANNOT_RUN = 3
+
+
+class CommandError(Exception):
+    """The text is one line: what was expected, what was found, what to do next."""
+
+    exit_status = FAILED
+
+
+class UsageError(CommandError):
+    """The command line, or a file that it names, is wrong."""
+
+    exit_status = USAGE
+
+
+class CannotRun(CommandError):  # noqa: N818 - says what happened; no input is to blame
+    """This machine lacks something; the text says how to get it."""
+
+    exit_status = CANNOT_RUN
