@@ -7,11 +7,14 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from extstorage.resources import reference_provider
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
 
 LOOPBACK = reference_provider("loopback")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -23,8 +26,8 @@ class LoopbackPool:
     def __init__(self) -> None:
         self._volumes: list[str] = []
 
-    def __enter__(self) -> LoopbackPool:
-        self._directory = tempfile.TemporaryDirectory(dir="/var/tmp")  # noqa: S108 - on disk
+    def __enter__(self) -> Self:
+        self._directory = tempfile.TemporaryDirectory(dir="/var/tmp")
         return self
 
     def __exit__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common import LoopbackPool, median_ms, report
+from benchmarks.common import LoopbackPool, median_ms, report
 
 MANY = 500
 ROUNDS = 60

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 
-from common import LoopbackPool, interleaved_medians_ms, report
+from benchmarks.common import LoopbackPool, interleaved_medians_ms, report
 
 ROUNDS = 200
 

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from common import LOOPBACK, report
+from benchmarks.common import LOOPBACK, report
 
 
 def main() -> None:

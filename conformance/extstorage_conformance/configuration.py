@@ -34,9 +34,7 @@ class Option:
 
 
 CAPABILITIES = {
-    "zeroed": Option(
-        default=True, meaning="new space reads as zeros; false: it may hold old data"
-    ),
+    "zeroed": Option(default=True, meaning="new space reads as zeros; false: it may hold old data"),
     "overcommit": Option(
         default=False, meaning="a volume larger than the free capacity may be created (thin)"
     ),
@@ -56,6 +54,10 @@ CAPABILITIES = {
         meaning="removing a volume that has a snapshot: both are independent, remove refuses, "
         "or the snapshot goes with it",
         choices=("independent", "refuses", "cascades"),
+    ),
+    "metadata": Option(
+        default=True,
+        meaning="setinfo stores VOL_METADATA; false: it does nothing, as the man page allows",
     ),
     "close_stops_writes": Option(
         default=False, meaning="after close, opening the device for writing is refused"
@@ -128,6 +130,11 @@ class Configuration:
         """Return all parameters of a disk, secrets included, for a run in ``run_directory``."""
         given = {name: expand(value, run_directory) for name, value in self.parameters.items()}
         return given | {name: _secret(name, source) for name, source in self.secrets.items()}
+
+    def rounded_mib(self, size_mib: int) -> int:
+        """Return ``size_mib`` rounded up as the back end rounds sizes."""
+        granularity = self.sizes["granularity"]
+        return -(-size_mib // granularity) * granularity
 
 
 def expand(text: str, run_directory: Path) -> str:

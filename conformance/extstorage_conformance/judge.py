@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from extstorage.lint import LINTS, CannotLint
 from extstorage_conformance.violation import Violation
 
 if TYPE_CHECKING:
     from extstorage.host.call import Call
+    from extstorage.lint import ProviderSource
 
 
 def ended(call: Call) -> Call:
@@ -53,12 +57,25 @@ def block_device(call: Call) -> str:
     if not path:
         raise Violation("a device path on the first line of stdout", _shown(call.stdout), call)
     try:
-        mode = os.stat(path).st_mode
+        mode = Path(path).stat().st_mode
     except (OSError, ValueError) as error:
-        raise Violation("the path of an existing block device", f"{path!r}: {error}", call) from None
+        raise Violation(
+            "the path of an existing block device", f"{path!r}: {error}", call
+        ) from None
     if not stat.S_ISBLK(mode):
         raise Violation("the path of a block device", f"{path!r} is something else", call)
     return path
+
+
+def no_findings(rule_id: str, source: ProviderSource) -> None:
+    """Judge that lint finds nothing against the rule ``rule_id``; skips without lint's tools."""
+    try:
+        found = LINTS[rule_id].check(source)
+    except CannotLint as error:
+        pytest.skip(str(error))
+    shown = "; ".join(str(finding).rpartition(" [")[0] for finding in found[:5])
+    more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
+    holds(not found, "nothing to find in the provider's files", shown + more)
 
 
 def _shown(text: str, limit: int = 80) -> str:

@@ -22,7 +22,7 @@ class Outcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     WAIVED = "waived"
-    UNEXPECTED_PASS = "unexpected-pass"
+    UNEXPECTED_PASS = "unexpected-pass"  # noqa: S105 - no password
     NOT_APPLICABLE = "not-applicable"
     SKIPPED = "skipped"
     BLOCKED = "blocked"

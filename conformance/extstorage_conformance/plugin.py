@@ -6,9 +6,9 @@ use the ``subject`` fixture to work with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,10 +20,12 @@ from extstorage_conformance.reports import json_report, terminal
 from extstorage_conformance.reports.verdict import ExitCode
 from extstorage_conformance.rules import Rule, rule_of
 from extstorage_conformance.session import ConformanceSession, breaks_conformance
-from extstorage_conformance.subject import Subject
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
     from extstorage.lint import ProviderSource
+    from extstorage_conformance.subject import Subject
 
 SESSION = pytest.StashKey[ConformanceSession]()
 
@@ -42,7 +44,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if config.option.extstorage_reap:
         request = config.stash[SESSION].request
         for line in reap(request.provider_directory, request.configuration, request.release):
-            print(line)
+            sys.stdout.write(f"{line}\n")
         return 0
     return None
 
@@ -51,9 +53,10 @@ def _print_rules(rule_id: str | None, *, as_json: bool) -> int:
     if rule_id is not None and catalogue.unknown([rule_id]):
         raise pytest.UsageError(f"no rule has the id {rule_id}: --extstorage-rules lists them")
     if as_json:
-        print(catalogue.as_json(rule_id))
+        text = catalogue.as_json(rule_id)
     else:
-        print(catalogue.table() if rule_id is None else catalogue.explanation(rule_id))
+        text = catalogue.table() if rule_id is None else catalogue.explanation(rule_id)
+    sys.stdout.write(f"{text}\n")
     return 0
 
 
@@ -100,7 +103,7 @@ def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
 @pytest.fixture
 def source(request: pytest.FixtureRequest) -> ProviderSource:
     """The files of the provider under test, for rules that need no execution."""
-    from extstorage.lint import ProviderSource  # noqa: PLC0415 - every pytest run imports this plugin
+    from extstorage.lint import ProviderSource  # noqa: PLC0415 - every pytest run imports this file
 
     return ProviderSource.read(_session(request.config).provider_directory)
 
@@ -115,9 +118,9 @@ def _session(config: pytest.Config) -> ConformanceSession:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn what came of a rule's test into one of the suite's outcomes."""
-    report: Any = yield
+    report = yield
     session = item.config.stash.get(SESSION, None)
     result = session.result(item, call) if session is not None else None
     if result is not None:
@@ -125,9 +128,9 @@ def pytest_runtest_makereport(
     return report
 
 
-def _carry(report: Any, result: Result) -> None:
+def _carry(report: pytest.TestReport, result: Result) -> None:
     """Make pytest's report say what ``result`` says; workers send it as it is."""
-    report.extstorage = result.to_json()
+    report.__dict__["extstorage"] = result.to_json()
     report.user_properties.append(("extstorage-outcome", result.outcome.value))
     if result.outcome in (Outcome.PASSED, Outcome.UNEXPECTED_PASS):
         return

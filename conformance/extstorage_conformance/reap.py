@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from extstorage.contract.releases import release
 from extstorage.host.daemon import Host
@@ -16,6 +15,10 @@ from extstorage_conformance.configuration import Configuration, expand
 from extstorage_conformance.inventory import Survey
 from extstorage_conformance.journal import DeadRun, dead_runs
 from extstorage_conformance.naming import Namer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 def reap(provider_directory: Path, configuration: Configuration, release_name: str) -> list[str]:
@@ -48,9 +51,7 @@ def _undo(run: DeadRun, configuration: Configuration, release_name: str) -> str:
     return "all undone"
 
 
-def _remove_volumes(
-    run: DeadRun, configuration: Configuration, release_name: str
-) -> Iterator[str]:
+def _remove_volumes(run: DeadRun, configuration: Configuration, release_name: str) -> Iterator[str]:
     parameters = configuration.parameters_for(run.run_directory)
     with tempfile.TemporaryDirectory() as logs:
         host = Host(LocalNode(), (str(run.provider.parent),), release(release_name), logs)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from extstorage_conformance.configuration import Configuration
 from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reports import failure
 from extstorage_conformance.reports.verdict import Verdict
@@ -21,7 +19,13 @@ from extstorage_conformance.subject import Subject
 from extstorage_conformance.suite import Request, Suite
 from extstorage_conformance.violation import Blocked, CannotRun, NotApplicable, Violation
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from extstorage_conformance.configuration import Configuration
+
 LEAK_RULE = "ES-LEAK-02"
+_LARGEST_SCRIPT_BYTES = 1_000_000
 
 
 @dataclass
@@ -102,7 +106,7 @@ class ConformanceSession:
 
     def result(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Result | None:
         """Return the result that a phase of a rule's test gives, or None if it gives none."""
-        rule = rule_of(getattr(item, "function", None)) if hasattr(item, "function") else None
+        rule = rule_of(item.function) if isinstance(item, pytest.Function) else None
         if rule is None:
             return None
         error = call.excinfo.value if call.excinfo else None
@@ -193,6 +197,6 @@ def _uses_loop_devices(provider_directory: Path) -> bool:
     return any(
         b"losetup" in content or b"loop-control" in content
         for path in provider_directory.rglob("*")
-        if path.is_file() and path.stat().st_size < 1_000_000
+        if path.is_file() and path.stat().st_size < _LARGEST_SCRIPT_BYTES
         for content in [path.read_bytes()]
     )

@@ -12,9 +12,12 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 BLOCK_BYTES = 4096
 MIB = 1024 * 1024
@@ -55,6 +58,12 @@ def _open_direct(path: str, flags: int) -> Iterator[int]:
         os.close(descriptor)
 
 
+def probe(path: str) -> None:
+    """Open the device ``path`` as a writer does and read its first block; raises OSError."""
+    with _open_direct(path, os.O_RDWR) as descriptor, mmap.mmap(-1, BLOCK_BYTES) as buffer:
+        os.preadv(descriptor, [buffer], 0)
+
+
 def size_bytes(path: str) -> int:
     """Return the size of the block device ``path`` in bytes."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -76,6 +85,13 @@ def write(path: str, volume: str, offsets: Iterable[int], generation: int = 1) -
         for offset in offsets:
             buffer[:] = Stamp(volume, offset, generation).to_block()
             os.pwritev(descriptor, [buffer], offset)
+
+
+def write_block(path: str, offset: int, block: bytes) -> None:
+    """Write one block (BLOCK_BYTES bytes) to device ``path`` at ``offset``; raises OSError."""
+    with _open_direct(path, os.O_RDWR) as descriptor, mmap.mmap(-1, BLOCK_BYTES) as buffer:
+        buffer[:] = block
+        os.pwritev(descriptor, [buffer], offset)
 
 
 def read_block(path: str, offset: int) -> bytes:

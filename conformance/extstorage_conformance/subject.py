@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from extstorage.contract.methods import OPEN
 from extstorage.contract.variables import ALWAYS_SENT_PARAMETERS, PARAMETER_PREFIX
 from extstorage.host.disk import Disk
 from extstorage.host.errors import OpExecError
@@ -12,10 +13,22 @@ from extstorage_conformance.volume import Volume
 
 if TYPE_CHECKING:
     from extstorage.host.call import Call
+    from extstorage.host.daemon import CallValues
     from extstorage.host.invocation import Invocation
     from extstorage.host.provider import Provider
     from extstorage_conformance.inventory import Item
     from extstorage_conformance.suite import Suite
+
+
+class VolumeDescription(TypedDict, total=False):
+    """What ``Subject.volume`` takes."""
+
+    size_mib: int | None
+    index: int
+    uuid: str | None
+    name: str | None
+    cname: str | None
+    parameters: dict[str, str] | None
 
 
 class Subject:
@@ -47,6 +60,10 @@ class Subject:
     def provides(self, method: str) -> bool:
         """Return whether the provider has a script for ``method``."""
         return self.provider.scripts.get(method) is not None
+
+    def opens(self) -> bool:
+        """Return whether Ganeti opens the provider's volumes before I/O on them."""
+        return self.provides("open") and self.host.release.at_least(OPEN.since)
 
     def require(self, *needs: str) -> None:
         """Raise NotApplicable unless the provider has all these methods and capabilities.
@@ -90,13 +107,13 @@ class Subject:
         )
         return Volume(self, disk)
 
-    def created(self, **description: Any) -> Volume:
+    def created(self, **description: Unpack[VolumeDescription]) -> Volume:
         """Return a new volume, created as a given step (``volume`` describes it)."""
         volume = self.volume(**description)
         volume.given("create")
         return volume
 
-    def attached(self, **description: Any) -> Volume:
+    def attached(self, **description: Unpack[VolumeDescription]) -> Volume:
         """Return a new volume, created and attached as given steps (``volume`` describes it)."""
         volume = self.volume(**description)
         volume.create_attached()
@@ -106,7 +123,7 @@ class Subject:
         """Return a UUID that carries this run's mark."""
         return self.suite.namer.uuid()
 
-    def prepare(self, method: str, disk: Disk, **values: Any) -> Invocation:
+    def prepare(self, method: str, disk: Disk, **values: Unpack[CallValues]) -> Invocation:
         """Return the invocation of ``method``'s script for ``disk``."""
         self.require(method)
         return self.host.prepare(self.provider, method, disk, **values)

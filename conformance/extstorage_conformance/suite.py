@@ -8,11 +8,11 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from extstorage.contract.releases import release
 from extstorage.host.daemon import Host
 from extstorage.host.errors import BlockDeviceError
-from extstorage.host.provider import Provider
 from extstorage.nodes.local import LocalNode
 from extstorage_conformance.configuration import Configuration, expand
 from extstorage_conformance.inventory import Survey
@@ -20,7 +20,10 @@ from extstorage_conformance.journal import Journal
 from extstorage_conformance.naming import Namer, new_run
 from extstorage_conformance.violation import CannotRun
 
-_BASE_DIRECTORY = "/var/tmp"  # noqa: S108 - on disk, not tmpfs; the run's directory in it is private
+if TYPE_CHECKING:
+    from extstorage.host.provider import Provider
+
+_BASE_DIRECTORY = "/var/tmp"  # noqa: S108 - on disk; the directory made in it is private
 
 
 @dataclass(frozen=True)
@@ -129,4 +132,3 @@ class Suite:
 
     def _objects(self) -> list[str]:
         return (self.hook("inventory") or "").splitlines()
-

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from extstorage.host.call import Call
 
 
-class Violation(Exception):  # noqa: N818 - it names what the provider did, not an error of ours
+class Violation(Exception):  # noqa: N818 - names what the provider did
     """The provider broke the rule: what was expected, what it did, in which call."""
 
     def __init__(self, expected: str, got: str, call: Call | None = None) -> None:
@@ -30,5 +30,5 @@ class NotApplicable(Exception):  # noqa: N818 - an outcome, not an error
     """The provider does not claim to do what the rule is about."""
 
 
-class CannotRun(Exception):  # noqa: N818 - said to the user as it is
+class CannotRun(Exception):  # noqa: N818 - told to the user as it is
     """The run cannot start or go on: one line that says what is missing and how to get it."""

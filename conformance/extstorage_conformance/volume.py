@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import stat
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
 from extstorage_conformance import judge, stamps
 from extstorage_conformance.violation import Blocked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from extstorage.host.call import Call
+    from extstorage.host.daemon import CallValues
     from extstorage.host.disk import Disk
     from extstorage.host.invocation import Invocation
     from extstorage_conformance.subject import Subject
+
+_PATIENCE_S = 2.0  # a device may need a moment to go
 
 
 class Volume:
@@ -40,15 +45,15 @@ class Volume:
         """The size that Ganeti has on record, in MiB."""
         return self.disk.size_mib
 
-    def prepare(self, method: str, **values: Any) -> Invocation:
+    def prepare(self, method: str, **values: Unpack[CallValues]) -> Invocation:
         """Return the invocation of ``method``'s script, for a check to change."""
         return self.subject.prepare(method, self.disk, **values)
 
-    def call(self, method: str, **values: Any) -> Call:
+    def call(self, method: str, **values: Unpack[CallValues]) -> Call:
         """Run ``method``'s script; nothing is judged."""
         return self.subject.run(self.prepare(method, **values))
 
-    def given(self, method: str, **values: Any) -> Call:
+    def given(self, method: str, **values: Unpack[CallValues]) -> Call:
         """Run ``method``'s script as a step that the rule stands on; raises Blocked."""
         call = self.call(method, **values)
         if call.failed:
@@ -61,7 +66,7 @@ class Volume:
         call = self.given("attach")
         path = call.stdout.split("\n")[0]
         try:
-            is_block_device = stat.S_ISBLK(os.stat(path).st_mode)
+            is_block_device = stat.S_ISBLK(Path(path).stat().st_mode)
         except (OSError, ValueError):
             is_block_device = False
         if not is_block_device:
@@ -74,26 +79,79 @@ class Volume:
         self.given("create")
         return self.attach()
 
+    def judge_attach(self) -> Call:
+        """Attach, judge that it gives a block device, and keep its path; raises Violation."""
+        call = self.call("attach")
+        self.path = judge.block_device(call)
+        return call
+
+    def detach(self) -> None:
+        """Detach as a given step; raises Blocked, too when the device still shows the volume."""
+        call = self.given("detach")
+        if not self.is_gone():
+            raise Blocked(f"detach of {self.name} exited 0, but {self.path} still shows it", call)
+
+    def is_gone(self) -> bool:
+        """Return whether the last attach's path no longer leads to the volume, after a moment.
+
+        Only a volume whose first block is stamped can be recognised. With the
+        capability ``visible_after_detach`` there is nothing to see: always true.
+        """
+        if self.subject.configuration.capabilities["visible_after_detach"]:
+            return True
+        deadline = time.monotonic() + _PATIENCE_S
+        while (shown := self._is_shown()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return not shown
+
+    def _is_shown(self) -> bool:
+        try:
+            stamp = stamps.Stamp.from_block(stamps.read_block(self.path, 0))
+        except OSError:
+            return False
+        return stamp is not None and stamp.volume == self.name
+
+    def make_ready(self) -> None:
+        """Open the attached volume, as a given step, if its device refuses I/O before that.
+
+        Ganeti opens a volume before any I/O, and a provider with open may insist on it.
+        """
+        try:
+            stamps.probe(self.path)
+        except OSError:
+            if self.subject.opens():
+                self.given("open", exclusive=True)
+
     def offsets(self, count: int = 16) -> list[int]:
-        """Return ``count`` block offsets over the recorded size, in bytes, first and last included."""
+        """Return ``count`` block offsets over the recorded size, in bytes, with first and last."""
         return stamps.spread(self.size_mib * stamps.MIB, count)
 
     def stamp(self, generation: int = 1, offsets: Iterable[int] | None = None) -> None:
         """Write stamps to the attached device as a given step; raises Blocked."""
+        self.make_ready()
         try:
             stamps.write(self.path, self.name, self._chosen(offsets), generation)
         except OSError as error:
             raise Blocked(f"writing to {self.path} failed: {error}") from None
 
+    def given_stamps(self, generation: int = 1, offsets: Iterable[int] | None = None) -> None:
+        """Read what ``stamp`` wrote as a given step; raises Blocked when it is not there."""
+        found = self._mismatches(generation, offsets)
+        if found:
+            raise Blocked(f"{self.name} does not hold what was written to it: {found[0]}")
+
     def judge_stamps(
         self, call: Call | None, generation: int = 1, offsets: Iterable[int] | None = None
     ) -> None:
         """Judge that the attached device still holds what ``stamp`` wrote; raises Violation."""
-        try:
-            found = stamps.mismatches(self.path, self.name, self._chosen(offsets), generation)
-        except OSError as error:
-            found = [f"reading {self.path} failed: {error}"]
+        found = self._mismatches(generation, offsets)
         judge.holds(not found, "the data written before, unchanged", "; ".join(found[:3]), call)
+
+    def _mismatches(self, generation: int, offsets: Iterable[int] | None) -> list[str]:
+        try:
+            return stamps.mismatches(self.path, self.name, self._chosen(offsets), generation)
+        except OSError as error:
+            return [f"reading {self.path} failed: {error}"]
 
     def device_mib(self) -> float:
         """Return the size of the attached device in MiB; raises Blocked."""

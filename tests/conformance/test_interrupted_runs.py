@@ -46,9 +46,7 @@ def _start_paused(workbench: Workbench, tmp_path: Path) -> subprocess.Popen[byte
 def _ours(workbench: Workbench) -> set[str]:
     prefixes = [path.stem for path in (workbench.directory / "state").rglob("*.jsonl")]
     return {
-        item.name
-        for item in block.items()
-        if any(prefix in item.detail for prefix in prefixes)
+        item.name for item in block.items() if any(prefix in item.detail for prefix in prefixes)
     }
 
 

@@ -47,7 +47,10 @@ def test_failure_says_what_was_expected_and_how_to_replay_it(workbench: Workbenc
     assert "expected: the path of an existing block device" in message
     assert "/dev/no-such-device" in message
     replayed = subprocess.run(
-        run.rule("ES-ATTACH-02")["replay"], shell=True, capture_output=True, text=True, check=False
+        ["/bin/sh", "-c", run.rule("ES-ATTACH-02")["replay"]],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert replayed.stdout == "/dev/no-such-device\n"
 
@@ -167,7 +170,7 @@ def test_missing_secret_is_told_in_one_line(workbench: Workbench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    "text, expected",
     [
         ("[capabilties]\n", "unknown table [capabilties]"),
         ("[capabilities]\nzeroes = true\n", "unknown key 'zeroes'"),
@@ -197,7 +200,12 @@ def test_unknown_rule_is_a_usage_error(workbench: Workbench) -> None:
 
 def test_other_users_are_told_to_be_root(workbench: Workbench) -> None:
     completed = subprocess.run(
-        ["setpriv", "--reuid=65534", "--clear-groups", *workbench.command("-p", "no:cacheprovider")],
+        [
+            "setpriv",
+            "--reuid=65534",
+            "--clear-groups",
+            *workbench.command("-p", "no:cacheprovider"),
+        ],
         cwd="/",
         env=workbench.environment,
         capture_output=True,

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
+from extstorage.contract.methods import OPTIONAL_METHODS
 from extstorage.contract.releases import release
 from extstorage_conformance import catalogue
 from extstorage_conformance.configuration import CAPABILITIES
 from extstorage_conformance.rules import Level, Profile, rule, rule_of
-from extstorage.contract.methods import OPTIONAL_METHODS
 
 RULES = catalogue.rules()
 
@@ -51,6 +51,6 @@ def test_rule_is_complete(known: object) -> None:
 
     assert re.fullmatch(r"[A-Z`].*\.", found.sentence), found.sentence
     assert found.source
-    assert release(found.since)
+    assert release(found.since).name == found.since
     assert set(found.needs) <= {*OPTIONAL_METHODS, *CAPABILITIES, "device"}
     assert rule_of(found.check) is found

@@ -16,7 +16,7 @@ def _verdict(*outcomes: tuple[str, Outcome]) -> Verdict:
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "expected"),
+    "outcomes, expected",
     [
         ([("MUST", Outcome.PASSED)], ExitCode.CONFORMS),
         ([("MUST", Outcome.PASSED), ("SHOULD", Outcome.FAILED)], ExitCode.CONFORMS),

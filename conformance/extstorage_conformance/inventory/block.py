@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from extstorage_conformance.inventory.item import Item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SYS_BLOCK = Path("/sys/block")
 _LOOP_CLR_FD = 0x4C01
@@ -22,8 +25,8 @@ def _read(path: Path) -> str:
 
 def items() -> Iterator[Item]:
     """Yield bound loop devices, free ones left read-only, dm tables and other disks."""
-    for name in sorted(os.listdir(_SYS_BLOCK)):
-        directory = _SYS_BLOCK / name
+    for directory in sorted(_SYS_BLOCK.iterdir()):
+        name = directory.name
         if name.startswith("loop"):
             yield from _loop(name, directory)
         elif name.startswith("dm-"):
@@ -41,14 +44,14 @@ def _loop(name: str, directory: Path) -> Iterator[Item]:
 
 
 def mapping_of(path: str) -> str:
-    """Return what the block device ``path`` shows of a volume (a loop's backing file), or ``""``."""
-    name = os.path.basename(os.path.realpath(path))
-    return _read(_SYS_BLOCK / name / "loop/backing_file") or _read(_SYS_BLOCK / name / "dm/uuid")
+    """Return what the block device ``path`` shows of its volume (a backing file), or ``""``."""
+    directory = _SYS_BLOCK / Path(path).resolve().name
+    return _read(directory / "loop/backing_file") or _read(directory / "dm/uuid")
 
 
 def is_read_only(path: str) -> bool:
     """Return whether the kernel's read-only flag of the block device ``path`` is set."""
-    return _read(_SYS_BLOCK / os.path.basename(os.path.realpath(path)) / "ro") == "1"
+    return _read(_SYS_BLOCK / Path(path).resolve().name / "ro") == "1"
 
 
 def release(item: Item) -> None:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from extstorage_conformance.inventory.item import Item
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
 # Where providers keep state, locks, links and temporary files on a node, and how
 # many levels down: a survey is taken around every test and has to be quick.
-_STATE_DIRECTORIES = {"/run": 5, "/dev": 4, "/tmp": 3, "/var/tmp": 3, "/dev/shm": 3, "/var/lib": 2}
+_STATE_DIRECTORIES = {
+    "/run": 5,
+    "/dev": 4,
+    "/tmp": 3,  # noqa: S108 - looked at, not used
+    "/var/tmp": 3,  # noqa: S108 - looked at, not used
+    "/dev/shm": 3,  # noqa: S108 - looked at, not used
+    "/var/lib": 2,
+}
 
 
 def items(owns: Callable[[str], bool], directories: Iterable[str], ignore: str) -> Iterator[Item]:
@@ -20,7 +31,7 @@ def items(owns: Callable[[str], bool], directories: Iterable[str], ignore: str) 
     """
     for directory, depth in _STATE_DIRECTORIES.items():
         for path in _walk(directory, depth, ignore):
-            if owns(os.path.basename(path)):
+            if owns(path.rpartition("/")[2]):
                 yield Item("file", path)
     for directory in directories:
         for path in _walk(directory, None, ""):
@@ -42,7 +53,8 @@ def _walk(directory: str, depth: int | None, ignore: str) -> Iterator[str]:
 
 def release(item: Item) -> None:
     """Delete the file or directory ``item``; raises OSError."""
-    if os.path.isdir(item.name) and not os.path.islink(item.name):
-        shutil.rmtree(item.name)
+    path = Path(item.name)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
     else:
-        os.unlink(item.name)
+        path.unlink()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from extstorage_conformance.inventory.item import Item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def items() -> Iterator[Item]:
     """Yield one item for each mount: its mount point, and its source."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as lines:
+    with Path("/proc/self/mountinfo").open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             before, _, after = line.partition(" - ")
             yield Item("mount", before.split()[4], after.split()[1])

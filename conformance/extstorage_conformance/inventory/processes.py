@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from extstorage_conformance.inventory.item import Item
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def items(owns: Callable[[str], bool]) -> Iterator[Item]:
     """Yield the processes whose environment names a volume that ``owns`` accepts."""
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) != os.getpid():
-            environment = _read(f"/proc/{name}/environ")
-            if owns(environment):
-                yield Item("process", name, _read(f"/proc/{name}/cmdline").replace("\0", " "))
+    for directory in Path("/proc").iterdir():
+        name = directory.name
+        if name.isdigit() and int(name) != os.getpid() and owns(_read(directory / "environ")):
+            yield Item("process", name, _read(directory / "cmdline").replace("\0", " "))
 
 
-def _read(path: str) -> str:
+def _read(path: Path) -> str:
     try:
-        with open(path, "rb") as file:
-            return file.read().decode(errors="replace")
+        return path.read_bytes().decode(errors="replace")
     except OSError:
         return ""
 

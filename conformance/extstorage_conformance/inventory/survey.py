@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from extstorage_conformance.inventory import block, files, mounts, processes
 from extstorage_conformance.inventory.item import Item
-from extstorage_conformance.naming import Namer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from extstorage_conformance.naming import Namer
 
 _RELEASE: dict[str, Callable[[Item], None]] = {
     "process": processes.release,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from extstorage_conformance.rules import Rule
-from extstorage_conformance.violation import Blocked, Violation
-
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from extstorage.host.call import Call
+    from extstorage_conformance.rules import Rule
+    from extstorage_conformance.violation import Blocked, Violation
 
 _LINES = 20  # as many as Ganeti shows an operator
 

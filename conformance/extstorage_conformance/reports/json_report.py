@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from extstorage_conformance.reports.verdict import Verdict
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from extstorage_conformance.reports.verdict import Verdict
 
 SCHEMA = "ganeti-extstorage-conformance/1"
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reports.verdict import ExitCode, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _LETTERS = {
     Outcome.PASSED: (".", "PASSED"),

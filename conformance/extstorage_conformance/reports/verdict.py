@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from extstorage_conformance.outcome import Outcome, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Of several results of one rule (its check, and what its cleaning up found) the gravest counts.
 _GRAVITY = [
