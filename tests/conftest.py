@@ -1,0 +1,48 @@
+"""What holds for every test: in CI, nothing that the machine can do is skipped."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ALLOWED_IN_CI: tuple[str, ...] = ()
+"""Beginnings of reasons for which a test may be skipped even in CI."""
+
+
+def _forbidden(reason: str) -> bool:
+    """Return whether a skip for this reason is a failure.
+
+    In CI every one is that is not allowed above; elsewhere those whose reason names one of the
+    words in EXTSTORAGE_REQUIRE (comma-separated: ``ganeti,python3.9``).
+    """
+    if os.environ.get("CI") and not reason.startswith(_ALLOWED_IN_CI):
+        return True
+    required = os.environ.get("EXTSTORAGE_REQUIRE", "").split(",")
+    return any(word and word in reason for word in required)
+
+
+def _judge(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail") and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if _forbidden(reason):
+            report.outcome = "failed"
+            report.longrepr = f"skipped, which this run does not allow: {reason}"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    report = yield
+    _judge(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    report = yield
+    _judge(report)
+    return report
