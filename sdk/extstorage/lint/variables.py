@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 
     from extstorage.lint.source import ProviderSource, SourceFile
 
-_NAME = re.compile(r"(?<![A-Za-z0-9_])(?:EXTP|VOL)_\w*")
-_IN_PYTHON = re.compile(r"^(?:EXTP|VOL)_\w*|(?<=\$)(?:EXTP|VOL)_\w+|(?<=\$\{)(?:EXTP|VOL)_\w+")
+_NAME = re.compile(r"(?<![A-Za-z0-9_])(?:EXTP|VOL)_\w+")
+# The beginning of names that are put together at run time: EXTP_$name, grep ^EXTP_.
+_PREFIX = re.compile(
+    r"(?<![A-Za-z0-9_])((?:EXTP|VOL)_(?:\w*_)?)(?=[^\w\s.,])|\bgrep\b.*\b(EXTP_|VOL_)(?!\w)"
+)
+_IN_PYTHON = re.compile(r"^(?:EXTP|VOL)_\w*$|(?<=\$)(?:EXTP|VOL)_\w+|(?<=\$\{)(?:EXTP|VOL)_\w+")
 _ASSIGNED = re.compile(r"(?<![\w$-])((?:EXTP|VOL)_\w+)\+?=(?!=)(.*)")
-_READ_INTO = re.compile(r"\b(?:for|local|read)\b[^;|&]*?\b((?:EXTP|VOL)_\w+)")
+_READ_INTO = re.compile(r"\b(?:for|local|read)\b((?:\s+[\w-]+)+)")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _RUNTIME_PARAMETERS = "extstorage.provider.parameters"
 
@@ -84,7 +88,10 @@ def _scan_text(file: SourceFile, names: _Names) -> None:
             # NAME=${NAME:-default} reads what Ganeti sent.
             if match[1] not in match[2]:
                 names.assigned.add(match[1])
-        names.assigned.update(match[1] for match in _READ_INTO.finditer(code))
+        for match in _READ_INTO.finditer(code):
+            names.assigned.update(match[1].split())
+        for match in _PREFIX.finditer(code):
+            names.prefixes.add(match[1] or match[2])
         for match in _NAME.finditer(code):
             names.note(match[0], file, number)
 
