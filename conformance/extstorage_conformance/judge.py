@@ -14,6 +14,11 @@ from extstorage_conformance.violation import Violation
 if TYPE_CHECKING:
     from extstorage.host.call import Call
     from extstorage.lint import ProviderSource
+    from extstorage_conformance.stamps import Stream
+
+_LONGEST_WAIT_S = 5.0  # an instance notices; a loaded node reaches one or two seconds by itself
+
+_SHOWN_FINDINGS = 5
 
 
 def ended(call: Call) -> Call:
@@ -47,6 +52,15 @@ def holds(condition: object, expected: str, got: str, call: Call | None = None) 
         raise Violation(expected, got, call)
 
 
+def undisturbed(stream: Stream, call: Call) -> None:
+    """Judge that I/O that went on during ``call`` met no error and no long wait."""
+    holds(not stream.errors, "undisturbed I/O", "; ".join(stream.errors[:3]), call)
+    expected = f"no I/O to wait longer than {_LONGEST_WAIT_S:.0f} s"
+    holds(
+        stream.longest_s <= _LONGEST_WAIT_S, expected, f"a wait of {stream.longest_s:.1f} s", call
+    )
+
+
 def block_device(call: Call) -> str:
     """Judge that attach succeeded and named a block device; return the path.
 
@@ -73,9 +87,10 @@ def no_findings(rule_id: str, source: ProviderSource) -> None:
         found = LINTS[rule_id].check(source)
     except CannotLint as error:
         pytest.skip(str(error))
-    shown = "; ".join(str(finding).rpartition(" [")[0] for finding in found[:5])
-    more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
-    holds(not found, "nothing to find in the provider's files", shown + more)
+    shown = [str(finding).rpartition(" [")[0] for finding in found[:_SHOWN_FINDINGS]]
+    if len(found) > len(shown):
+        shown.append(f"and {len(found) - len(shown)} more")
+    holds(not found, "nothing to find in the provider's files", "; ".join(shown))
 
 
 def _shown(text: str, limit: int = 80) -> str:
