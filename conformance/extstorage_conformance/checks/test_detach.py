@@ -1,0 +1,203 @@
+"""Rules about detach: it ends what attach began on this node, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from extstorage_conformance import judge, stamps
+from extstorage_conformance.holder import held
+from extstorage_conformance.neighbours import neighbours
+from extstorage_conformance.rules import Level, Profile, rule
+from extstorage_conformance.violation import Blocked
+
+if TYPE_CHECKING:
+    from extstorage_conformance.inventory import Item
+    from extstorage_conformance.subject import Subject
+    from extstorage_conformance.volume import Volume
+
+_MAN = "man ganeti-extstorage-interface(7) detach"
+
+
+def _attached_again(subject: Subject) -> Volume:
+    """Return a stamped, attached volume that a plain detach has detached before."""
+    volume = subject.attached()
+    volume.stamp()
+    volume.detach()
+    volume.attach()
+    return volume
+
+
+@rule("ES-DETACH-01", Level.MUST, source=_MAN, needs=("device",))
+def test_volume_is_no_longer_reached(subject: Subject) -> None:
+    """Detach exits 0, and the path that attach gave no longer leads to the volume.
+
+    A mapping that stays lets two nodes write after a migration, and keeps the
+    storage busy when the volume is removed.
+    """
+    volume = subject.attached()
+    volume.stamp(offsets=[0])
+    call = judge.succeeds(volume.call("detach"))
+    judge.holds(volume.is_gone(), "no mapping", f"{volume.path} still shows the volume", call)
+
+
+@rule("ES-DETACH-02", Level.MUST, source=_MAN)
+def test_detached_volume_is_detached_again(subject: Subject) -> None:
+    """Detach of a volume that is not attached exits 0, before the first attach and after detach.
+
+    Ganeti detaches without knowing whether the volume is attached, and repeats that for 30 s.
+    """
+    volume = subject.created()
+    judge.succeeds(volume.call("detach"), "it was never attached")
+    volume.given("attach")
+    volume.given("detach")
+    judge.succeeds(volume.call("detach"), "it is detached already")
+
+
+@rule(
+    "ES-DETACH-03",
+    Level.SHOULD,
+    source="derived: lib/backend.py BlockdevRemove repeats detach and remove together",
+    profile=Profile.STANDARD,
+)
+def test_unknown_volume_is_no_error(subject: Subject) -> None:
+    """Detach of a volume that does not exist exits 0.
+
+    What does not exist is not attached; an error only stops a clean-up that is being repeated.
+    """
+    judge.succeeds(subject.volume().call("detach"), "it is not attached")
+
+
+@rule("ES-DETACH-04", Level.MUST, source=_MAN, needs=("device",))
+def test_volume_and_data_survive(subject: Subject) -> None:
+    """A volume that was detached is attached again with all its data."""
+    volume = subject.attached()
+    volume.stamp()
+    volume.given("detach")
+    call = volume.judge_attach()
+    volume.judge_stamps(call)
+
+
+@rule(
+    "ES-DETACH-05",
+    Level.MUST,
+    source="derived: the name is the only identity that Ganeti gives",
+    needs=("device",),
+)
+def test_other_volumes_stay_attached(subject: Subject) -> None:
+    """Detach of one volume leaves all others attached and usable.
+
+    disk10 of a running instance must not go with disk1.
+    """
+    volume, others = neighbours(subject)
+    call = volume.given("detach")
+    for other in others:
+        other.judge_stamps(call)
+        try:
+            stamps.write(other.path, other.name, [0], generation=2)
+            found = stamps.mismatches(other.path, other.name, [0], generation=2)
+        except OSError as error:
+            found = [f"{other.path}: {error}"]
+        judge.holds(not found, f"{other.name} to be usable", "; ".join(found), call)
+
+
+@rule(
+    "ES-DETACH-06",
+    Level.MUST,
+    source="derived: Ganeti takes exit 0 for detached and removes, or starts elsewhere",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_truth_is_told_about_a_device_in_use(subject: Subject) -> None:
+    """Detach of a device in use either fails and leaves it usable, or really ends the mapping.
+
+    The kernel only marks a loop device that is open and tells success: such a
+    "detached" volume is still written to. Once the device is free, detach works.
+    """
+    volume = _attached_again(subject)
+    with held(volume.path):
+        call = judge.ended(volume.call("detach"))
+        if call.exit_code == 0:
+            still = f"exit 0, and {volume.path} still shows the volume"
+            judge.holds(volume.is_gone(), "no mapping, or a non-zero exit", still, call)
+        else:
+            volume.judge_stamps(call)
+    call = judge.succeeds(volume.call("detach"), "the device is no longer in use")
+    judge.holds(volume.is_gone(), "no mapping", f"{volume.path} still shows the volume", call)
+
+
+@rule("ES-DETACH-07", Level.MUST, source=_MAN, profile=Profile.STANDARD, needs=("device",))
+def test_everything_that_attach_made_is_undone(subject: Subject) -> None:
+    """After detach no device, mount, link or process of the attached volume is left on the node.
+
+    Ganeti attaches a volume on many nodes in its life and removes it on one.
+    """
+    _attached_again(subject).detach()  # what is made once for all volumes is there now
+    volume = subject.created()
+    before = subject.suite.survey.take()
+    volume.attach()
+    volume.stamp(offsets=[0])
+    volume.detach()
+    call = subject.calls[-1]
+    left = [
+        item for item in subject.suite.survey.left_since(before) if _is_of_attach(subject, item)
+    ]
+    judge.holds(not left, "nothing left of attach", "; ".join(map(str, left[:3])), call)
+
+
+def _is_of_attach(subject: Subject, item: Item) -> bool:
+    """Return whether detach owes to undo ``item``; notes in the back end are its own matter."""
+    if item.kind == "file":
+        return item.name.startswith("/dev/") or Path(item.name).is_symlink()
+    visible = subject.configuration.capabilities["visible_after_detach"]
+    return item.kind in ("mount", "process") or (not visible and item.kind != "object")
+
+
+@rule(
+    "ES-DETACH-08",
+    Level.MUST,
+    source="lib/cmdlib/instance_storage.py ShutdownInstanceDisks (no close)",
+    since="2.14",
+    needs=("open", "device"),
+)
+def test_open_volume_is_detached_without_close(subject: Subject) -> None:
+    """Detach of a volume that was opened, and never closed, exits 0 and detaches it.
+
+    Ganeti closes for migration and failover alone; a shutdown attaches and detaches.
+    """
+    volume = _attached_again(subject)
+    volume.given("open", exclusive=True)
+    call = judge.succeeds(volume.call("detach"), "Ganeti does not close at shutdown")
+    judge.holds(volume.is_gone(), "no mapping", f"{volume.path} still shows the volume", call)
+
+
+@rule(
+    "ES-DETACH-09",
+    Level.MUST,
+    source="derived: after detach Ganeti starts the instance on another node",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_unsynced_data_is_written_out(subject: Subject) -> None:
+    """What was written without a sync before detach is on the volume afterwards."""
+    volume = _attached_again(subject)
+    volume.given_stamps()
+    offsets = [offset + stamps.BLOCK_BYTES for offset in volume.offsets()[:-1]]
+    volume.make_ready()
+    try:
+        _write_buffered(volume, offsets)
+    except OSError as error:
+        raise Blocked(f"writing to {volume.path} failed: {error}") from None
+    call = volume.given("detach")
+    volume.attach()
+    volume.judge_stamps(call, offsets=offsets)
+
+
+def _write_buffered(volume: Volume, offsets: list[int]) -> None:
+    descriptor = os.open(volume.path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        for offset in offsets:
+            os.pwrite(descriptor, stamps.Stamp(volume.name, offset, 1).to_block(), offset)
+    finally:
+        os.close(descriptor)
