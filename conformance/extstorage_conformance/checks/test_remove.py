@@ -1,0 +1,184 @@
+"""Rules about remove: gone when it says so, there when it does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extstorage_conformance import judge
+from extstorage_conformance.holder import held
+from extstorage_conformance.neighbours import neighbours
+from extstorage_conformance.rules import Level, Profile, rule
+from extstorage_conformance.violation import Blocked
+
+if TYPE_CHECKING:
+    from extstorage.host.call import Call
+    from extstorage_conformance.subject import Subject
+    from extstorage_conformance.volume import Volume
+
+_MAN = "man ganeti-extstorage-interface(7) remove"
+_RETRIES = "lib/backend.py BlockdevRemove (every 3 s for 30 s)"
+
+
+def _given_attach_tells(subject: Subject) -> None:
+    """Make sure that an attach that succeeds shows that there is a volume; raises Blocked."""
+    call = subject.volume().call("attach")
+    if call.succeeded:
+        raise Blocked("attach accepts a volume that never was, which ES-ATTACH-03 judges", call)
+
+
+def _judge_gone(volume: Volume, removed: Call) -> None:
+    """Judge that the volume of which remove said that it is gone is so."""
+    attached = volume.call("attach").succeeded
+    judge.holds(not attached, "no volume after exit 0", "one that can be attached", removed)
+
+
+def _removed_as_ganeti_does(volume: Volume) -> Call:
+    volume.given("attach")
+    volume.given("detach")
+    return judge.succeeds(volume.call("remove"))
+
+
+@rule("ES-REMOVE-01", Level.MUST, source=_MAN)
+def test_volume_is_gone(subject: Subject) -> None:
+    """After remove the volume cannot be attached, and nothing of its name is left in the back end.
+
+    Ganeti forgets the volume: what is still there is never found again.
+    """
+    _given_attach_tells(subject)
+    volume = subject.created()
+    call = _removed_as_ganeti_does(volume)
+    _judge_gone(volume, call)
+    left = [item for item in subject.left() if volume.name in item.text]
+    judge.holds(not left, "nothing left of it", "; ".join(map(str, left[:3])), call)
+
+
+@rule(
+    "ES-REMOVE-02",
+    Level.MUST,
+    source=f"derived: Ganeti believes the exit status; {_RETRIES}",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_truth_is_told_about_an_attached_volume(subject: Subject) -> None:
+    """Remove of an attached volume either fails and leaves it intact, or really removes it.
+
+    Ganeti detaches first. The order here makes many back ends refuse, and shows
+    whether remove passes that on.
+    """
+    _given_attach_tells(subject)
+    volume = subject.attached()
+    volume.stamp()
+    call = judge.ended(volume.call("remove"))
+    if call.exit_code == 0:
+        subject.excused = True  # Ganeti never does that: what is left of the mapping is no leak
+        _judge_gone(volume, call)
+        volume.call("detach")
+    else:
+        volume.judge_attach()
+        volume.judge_stamps(call)
+
+
+@rule("ES-REMOVE-03", Level.SHOULD, source=_RETRIES, profile=Profile.STANDARD)
+def test_unknown_volume_is_no_error(subject: Subject) -> None:
+    """Remove of a volume that is gone, or never was, exits 0.
+
+    Ganeti repeats a remove that failed half-way; an error for what is done already never ends.
+    """
+    volume = subject.created()
+    volume.given("remove")
+    judge.succeeds(volume.call("remove"), "it is removed already")
+    judge.succeeds(subject.volume().call("remove"), "it never was")
+
+
+@rule("ES-REMOVE-04", Level.MUST, source=_RETRIES, profile=Profile.STANDARD, needs=("device",))
+def test_remove_is_repeated_after_a_failure(subject: Subject) -> None:
+    """A volume that could not be removed while it was in use is removed once it is free.
+
+    Ganeti attaches, detaches and removes again until it works: the first failure
+    must not leave half a volume that none of these accepts.
+    """
+    _given_attach_tells(subject)
+    volume = subject.attached()
+    with held(volume.path):
+        first = judge.ended(volume.call("remove"))
+    if first.exit_code == 0:
+        subject.excused = True  # as above: Ganeti stops when detach fails
+        _judge_gone(volume, first)
+        volume.call("detach")
+        return
+    judge.succeeds(volume.call("attach"), "remove failed, so the volume is there")
+    judge.succeeds(volume.call("detach"), "the device is no longer in use")
+    _judge_gone(volume, judge.succeeds(volume.call("remove"), "the volume is no longer in use"))
+
+
+@rule(
+    "ES-REMOVE-06",
+    Level.MUST,
+    source="derived: the name is the only identity that Ganeti gives",
+    needs=("device",),
+)
+def test_other_volumes_keep_their_data(subject: Subject) -> None:
+    """Remove of one volume leaves all others as they are, even if their names begin with its own.
+
+    disk10 must not go with disk1.
+    """
+    volume, others = neighbours(subject)
+    for each in (volume, *others):
+        each.detach()
+    call = volume.given("remove")
+    for other in others:
+        other.judge_attach()
+        other.judge_stamps(call)
+
+
+@rule(
+    "ES-REMOVE-07",
+    Level.SHOULD,
+    source="derived: gnt-backup export leaves VOL_NAME.snap behind when it fails",
+    since="2.13",
+    profile=Profile.STANDARD,
+    needs=("snapshot", "device"),
+)
+def test_snapshot_is_treated_as_declared(subject: Subject) -> None:
+    """Remove of a volume that has a snapshot does what remove_with_snapshots declares.
+
+    Neither may be left in a state that no script can end.
+    """
+    declared = subject.configuration.capabilities["remove_with_snapshots"]
+    volume = subject.attached()
+    volume.stamp()
+    snapshot = subject.volume(name=f"{volume.name}.snap")
+    volume.given("snapshot", snapshot_name=snapshot.name, snapshot_size_mib=snapshot.size_mib)
+    volume.detach()
+    call = volume.call("remove")
+    if declared == "refuses":
+        judge.fails(call, "remove_with_snapshots is refuses")
+        _judge_intact(volume, volume)
+    else:
+        judge.succeeds(call, f"remove_with_snapshots is {declared}")
+    if declared == "cascades":
+        _judge_gone(snapshot, call)
+    else:
+        _judge_intact(snapshot, volume)
+
+
+def _judge_intact(volume: Volume, written: Volume) -> None:
+    """Judge that ``volume`` is there with what was written to ``written``."""
+    call = volume.judge_attach()
+    written.path = volume.path
+    written.judge_stamps(call)
+    volume.given("detach")
+
+
+@rule(
+    "ES-REMOVE-08",
+    Level.SHOULD,
+    source="derived: gnt-backup export uses VOL_NAME.snap again each time",
+    profile=Profile.STANDARD,
+)
+def test_name_is_free_again(subject: Subject) -> None:
+    """The name of a removed volume is free for a new one at once."""
+    volume = subject.created()
+    volume.given("remove")
+    judge.succeeds(volume.call("create"), "the name is free")
+    judge.succeeds(volume.call("attach"), "the volume was created again")
