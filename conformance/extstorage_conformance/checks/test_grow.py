@@ -1,0 +1,228 @@
+"""Rules about grow: VOL_NEW_SIZE is the size that the volume has afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extstorage_conformance import judge, stamps
+from extstorage_conformance.neighbours import neighbours
+from extstorage_conformance.rules import Level, Profile, rule
+from extstorage_conformance.violation import Blocked
+
+if TYPE_CHECKING:
+    from extstorage_conformance.subject import Subject
+    from extstorage_conformance.volume import Volume
+
+_MAN = "man ganeti-extstorage-interface(7) grow"
+_LU = "lib/cmdlib/instance_storage.py LUInstanceGrowDisk"
+_IMPOSSIBLE_MIB = 2**43  # 8 EiB: one byte more than a Linux block device can have
+
+
+def _size_mib(subject: Subject) -> int:
+    return subject.configuration.rounded_mib(subject.configuration.sizes["default"])
+
+
+def _larger_mib(subject: Subject) -> int:
+    """Return a size half as large again as that of ``_to_grow``."""
+    return subject.configuration.rounded_mib(_size_mib(subject) * 3 // 2)
+
+
+def _to_grow(subject: Subject) -> Volume:
+    """Return an attached volume: Ganeti attaches before it grows, stopped instance or not."""
+    return subject.attached(size_mib=_size_mib(subject))
+
+
+def _mapped_anew_mib(volume: Volume) -> float:
+    """Detach and attach as given steps; return the size that the storage has now."""
+    volume.detach()
+    volume.attach()
+    return volume.device_mib()
+
+
+@rule("ES-GROW-01", Level.MUST, source=_MAN, needs=("device",))
+def test_volume_has_the_new_size(subject: Subject) -> None:
+    """After grow the volume has VOL_NEW_SIZE MiB; more only by rounding.
+
+    It is the whole size, not the difference; VOL_SIZE is what Ganeti had on record before.
+    """
+    volume, new_mib = _to_grow(subject), _larger_mib(subject)
+    before = volume.device_mib()
+    call = judge.succeeds(volume.call("grow", new_size_mib=new_mib))
+    after = _mapped_anew_mib(volume)
+    judge.holds(after >= new_mib, f"at least {new_mib} MiB", f"{after:g} MiB", call)
+    # The volume had a whole number of the back end's units: rounding adds less than it had.
+    most = new_mib + before
+    judge.holds(after < most, f"{new_mib} MiB, rounded up at most", f"{after:g} MiB", call)
+
+
+@rule("ES-GROW-02", Level.MUST, source="derived: data safety", needs=("device",))
+def test_old_contents_are_unchanged(subject: Subject) -> None:
+    """Grow leaves everything that was on the volume where it was."""
+    volume = _to_grow(subject)
+    volume.stamp()
+    call = volume.given("grow", new_size_mib=_larger_mib(subject))
+    volume.attach()
+    volume.judge_stamps(call)
+    volume.detach()
+    volume.attach()
+    volume.judge_stamps(call)
+
+
+@rule("ES-GROW-03", Level.MUST, source=f"{_LU}.Exec", profile=Profile.STANDARD, needs=("device",))
+def test_io_goes_on_while_growing(subject: Subject) -> None:
+    """Grow of a volume in use exits 0, keeps the device's path and does not disturb I/O.
+
+    Ganeti grows the disks of running instances, which go on using the device that they have open.
+    """
+    volume = _to_grow(subject)
+    if subject.opens():
+        volume.given("open", exclusive=True)
+    with stamps.Stream(volume.path, volume.name, volume.offsets()).running() as stream:
+        call = judge.succeeds(volume.call("grow", new_size_mib=_larger_mib(subject)))
+        path = volume.path
+        volume.attach()
+    judge.undisturbed(stream, call)
+    judge.holds(volume.path == path, f"{path}, as before", volume.path, call)
+
+
+@rule(
+    "ES-GROW-04", Level.MUST, source=f"{_LU}.Exec (wipe); BlockdevGetdimensions", needs=("device",)
+)
+def test_attached_device_shows_the_new_size(subject: Subject) -> None:
+    """A volume that was grown while attached shows its new size after the next attach.
+
+    Nothing else happens before Ganeti wipes the new space or tells the instance of it.
+    """
+    volume, new_mib = _to_grow(subject), _larger_mib(subject)
+    call = volume.given("grow", new_size_mib=new_mib)
+    volume.attach()
+    shown = volume.device_mib()
+    if shown < new_mib and _mapped_anew_mib(volume) < new_mib:
+        raise Blocked("grow did not grow the volume, which ES-GROW-01 judges", call)
+    judge.holds(shown >= new_mib, f"a device of {new_mib} MiB", f"{shown:g} MiB", call)
+
+
+@rule(
+    "ES-GROW-05",
+    Level.SHOULD,
+    source="src/Ganeti/OpParams.hs pDiskChgAmount (not negative); LUInstanceGrowDisk (delta < 0)",
+    profile=Profile.STANDARD,
+)
+def test_same_size_is_no_error(subject: Subject) -> None:
+    """Grow to the size that the volume has exits 0.
+
+    Ganeti lets an amount of 0 pass, although the man page promises more.
+    """
+    volume = subject.created(size_mib=_size_mib(subject))
+    volume.given("attach")
+    judge.succeeds(volume.call("grow", new_size_mib=volume.size_mib), "it has that size")
+
+
+@rule("ES-GROW-06", Level.MUST, source="derived: data safety", needs=("device",))
+def test_volume_is_never_made_smaller(subject: Subject) -> None:
+    """Grow to less than the volume has never cuts anything off, whatever its exit status.
+
+    The recorded size can be behind the real one, as after a grow that failed half-way.
+    """
+    volume = subject.attached(size_mib=_larger_mib(subject))
+    volume.stamp()
+    before = volume.device_mib()
+    smaller_mib = _size_mib(subject)
+    refused = volume.call("grow", new_size_mib=smaller_mib)
+    stale = volume.prepare("grow", new_size_mib=smaller_mib).with_variables(
+        VOL_SIZE=str(smaller_mib // 2)
+    )
+    for call in (judge.ended(refused), judge.ended(subject.run(stale))):
+        after = _mapped_anew_mib(volume)
+        judge.holds(after >= before, f"{before:g} MiB, as before", f"{after:g} MiB", call)
+        volume.judge_stamps(call)
+
+
+@rule(
+    "ES-GROW-07",
+    Level.SHOULD,
+    source="derived: a grow that fails in Ganeti leaves the recorded size as it was",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_grow_is_repeated(subject: Subject) -> None:
+    """Grow with the same variables a second time exits 0 and adds nothing.
+
+    The volume's real size decides, not VOL_SIZE, which is what Ganeti believes.
+    """
+    volume, new_mib = _to_grow(subject), _larger_mib(subject)
+    volume.given("grow", new_size_mib=new_mib)
+    first = _mapped_anew_mib(volume)
+    call = judge.succeeds(volume.call("grow", new_size_mib=new_mib), "it has that size")
+    second = _mapped_anew_mib(volume)
+    judge.holds(second == first, f"{first:g} MiB, as after the first", f"{second:g} MiB", call)
+
+
+@rule(
+    "ES-GROW-08",
+    Level.MUST,
+    source="derived: Ganeti keeps the old size on record when grow fails",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_failed_grow_changes_nothing(subject: Subject) -> None:
+    """Grow to a size that cannot be had fails and leaves size and data as they were."""
+    volume = _to_grow(subject)
+    volume.stamp()
+    before = volume.device_mib()
+    call = volume.call("grow", new_size_mib=_IMPOSSIBLE_MIB)
+    judge.fails(call, "no block device can have 8 EiB")
+    volume.detach()
+    volume.judge_attach()
+    after = volume.device_mib()
+    judge.holds(after == before, f"{before:g} MiB, as before", f"{after:g} MiB", call)
+    volume.judge_stamps(call)
+
+
+@rule(
+    "ES-GROW-09",
+    Level.SHOULD,
+    source="derived: another instance's data may be there",
+    profile=Profile.STANDARD,
+    needs=("zeroed", "device"),
+)
+def test_new_space_reads_as_zeros(subject: Subject) -> None:
+    """The space that grow adds reads as zeros."""
+    volume, new_mib = _to_grow(subject), _larger_mib(subject)
+    call = volume.given("grow", new_size_mib=new_mib)
+    if _mapped_anew_mib(volume) < new_mib:
+        raise Blocked("grow did not grow the volume, which ES-GROW-01 judges", call)
+    old_bytes, added_bytes = (
+        mib * stamps.MIB for mib in (volume.size_mib, new_mib - volume.size_mib)
+    )
+    offsets = [old_bytes + offset for offset in stamps.spread(added_bytes, 64)]
+    dirty = stamps.nonzero_blocks(volume.path, offsets)
+    got = (
+        f"data in {len(dirty)} of {len(offsets)} blocks, the first at byte {min(dirty, default=0)}"
+    )
+    judge.holds(not dirty, "zeros (or capability zeroed = false)", got, call)
+
+
+@rule(
+    "ES-GROW-11",
+    Level.MUST,
+    source="derived: the name is the only identity that Ganeti gives",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_other_volumes_keep_size_and_data(subject: Subject) -> None:
+    """Grow of one volume leaves all others as they are, even if their names begin with its own."""
+    volume, others = neighbours(subject)
+    sizes = [other.device_mib() for other in others]
+    call = volume.given("grow", new_size_mib=_larger_mib(subject))
+    for other, before in zip(others, sizes, strict=True):
+        after = _mapped_anew_mib(other)
+        judge.holds(after == before, f"{other.name}: {before:g} MiB", f"{after:g} MiB", call)
+        other.judge_stamps(call)
+
+
+@rule("ES-GROW-12", Level.MUST, source="derived: failure told as success")
+def test_unknown_volume_is_refused(subject: Subject) -> None:
+    """Grow of a volume that does not exist fails."""
+    call = subject.volume().call("grow", new_size_mib=_larger_mib(subject))
+    judge.fails(call, "there is no such volume")
