@@ -31,7 +31,8 @@ class Provider:
     Attributes:
         name: Its name: the base name of its directory.
         path: Its directory, as the search path names it (symbolic links are kept).
-        scripts: The path of each method's script, None for an optional one that is missing.
+        scripts: The path of each method's script; None for an optional one that is missing, and
+            for a method that the release does not know.
         parameters: ``parameters.list`` as Ganeti splits it: at most two words a line.
     """
 
@@ -72,8 +73,9 @@ def load(node: Node, name: str, path: str, release: Release) -> Provider:
     """
     scripts = {
         method.name: _script(node, path, method, release)
-        for method in METHODS
         if release.at_least(method.since)
+        else None
+        for method in METHODS
     }
     _require_parameters_file(node, path)
     return Provider(name, path, scripts, _parameters(node, path, release))
