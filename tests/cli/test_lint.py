@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Command
+
+
+def test_good_provider(extstorage: Command, provider: Path) -> None:
+    completed = extstorage("lint", provider)
+
+    assert (completed.returncode, completed.stdout) == (0, "good: no findings\n")
+
+
+def test_findings_name_file_line_and_rule(extstorage: Command, provider: Path) -> None:
+    (provider / "setinfo").write_text('#!/bin/sh\necho "$EXTP_CACHE"\n')
+
+    completed = extstorage("lint", provider)
+
+    assert completed.returncode == 1
+    assert completed.stdout == (
+        "setinfo:2: EXTP_CACHE is read, but parameters.list does not declare 'cache'"
+        " [ES-LINT-05 SHOULD]\n"
+        "good: 1 finding\n"
+    )
+
+
+def test_json(extstorage: Command, provider: Path) -> None:
+    (provider / "setinfo").chmod(0o644)
+
+    completed = extstorage("lint", provider, "--json")
+
+    assert completed.returncode == 1
+    assert json.loads(completed.stdout) == [
+        {
+            "rule": "ES-DISC-04",
+            "level": "MUST",
+            "file": "setinfo",
+            "line": None,
+            "message": "is not executable by its owner: run chmod +x",
+        }
+    ]
