@@ -41,8 +41,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     rule_id = config.option.extstorage_rules
     if rule_id is not None:
         return _print_rules(rule_id or None, as_json=config.option.extstorage_json == "-")
-    if config.option.extstorage_reap:
-        request = config.stash[SESSION].request
+    # Before pytest_configure, so there is no session in the stash yet.
+    if config.option.extstorage_reap and (session := session_from(config)) is not None:
+        request = session.request
         for line in reap(request.provider_directory, request.configuration, request.release):
             sys.stdout.write(f"{line}\n")
         return 0
