@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge, stamps
 from extstorage_conformance.violation import Blocked, Violation
 
 if TYPE_CHECKING:
+    from extstorage.host.call import Call
+    from extstorage.host.daemon import CallValues
     from extstorage.host.invocation import Invocation
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.volume import Volume
@@ -31,7 +33,7 @@ def live(volume: Volume, *changes: Change) -> None:
     """
     turns = itertools.cycle(changes)
 
-    def call(method: str) -> Any:
+    def call(method: str) -> Call:
         return volume.subject.run(next(turns)(volume.prepare(method)))
 
     judge.succeeds(call("create"))
@@ -60,7 +62,7 @@ def compare(tested: Callable[[], None], control: Callable[[], None]) -> None:
 
 
 def unaffected_by(subject: Subject, change: Change) -> None:
-    """Judge that a volume's life goes well, whichever of its calls are changed; raises Violation."""
+    """Judge that a volume's life goes well, whichever calls are changed; raises Violation."""
 
     def tested() -> None:
         live(subject.volume(), change, as_ganeti_calls)
@@ -71,7 +73,7 @@ def unaffected_by(subject: Subject, change: Change) -> None:
 
 def ordinary(volume: Volume, method: str) -> Invocation:
     """Return an ordinary call of ``method`` for ``volume``, as Ganeti makes it."""
-    values: dict[str, dict[str, Any]] = {
+    values: dict[str, CallValues] = {
         "grow": {"new_size_mib": 2 * volume.size_mib},
         "setinfo": {"metadata": "originstname+instance1.example.com"},
         "snapshot": {
@@ -81,3 +83,19 @@ def ordinary(volume: Volume, method: str) -> Invocation:
         "open": {"exclusive": True},
     }
     return volume.prepare(method, **values.get(method, {}))
+
+
+def through(volume: Volume, *methods: str) -> None:
+    """Run those of ``methods`` that Ganeti calls, in order, as given steps; raises Blocked."""
+    for method in filter(volume.subject.uses, methods):
+        if method == "attach":
+            volume.attach()
+            continue
+        call = volume.subject.run(ordinary(volume, method))
+        if call.failed:
+            raise Blocked(f"{method} failed ({call.fail_reason})", call)
+
+
+def snapshot_of(volume: Volume) -> Volume:
+    """Return the volume that a snapshot becomes, under the name that Ganeti gives it."""
+    return volume.subject.volume(name=f"{volume.name}.snap", size_mib=volume.size_mib)

@@ -7,6 +7,7 @@ Direct I/O keeps this node's page cache out of the way.
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import struct
@@ -23,6 +24,7 @@ BLOCK_BYTES = 4096
 MIB = 1024 * 1024
 _HEADER = struct.Struct("<8s64sQQ")
 _MAGIC = b"ESSTAMP1"
+_BLKDISCARD = 0x1277
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,28 @@ def write_block(path: str, offset: int, block: bytes) -> None:
     with _open_direct(path, os.O_RDWR) as descriptor, mmap.mmap(-1, BLOCK_BYTES) as buffer:
         buffer[:] = block
         os.pwritev(descriptor, [buffer], offset)
+
+
+def write_through_cache(
+    path: str, volume: str, offsets: Iterable[int], generation: int = 1
+) -> None:
+    """Stamp blocks as ``write`` does, but through the page cache, and fsync; raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        for offset in offsets:
+            os.pwrite(descriptor, Stamp(volume, offset, generation).to_block(), offset)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def discard(path: str, start: int, length: int) -> None:
+    """Discard a range (bytes) of device ``path``; raises OSError if it does not support that."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(descriptor, _BLKDISCARD, struct.pack("<QQ", start, length))
+    finally:
+        os.close(descriptor)
 
 
 def read_block(path: str, offset: int) -> bytes:

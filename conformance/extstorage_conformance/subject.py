@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from extstorage.contract.methods import OPEN
+from extstorage.contract.methods import method as contract_method
 from extstorage.contract.variables import ALWAYS_SENT_PARAMETERS, PARAMETER_PREFIX
 from extstorage.host.disk import Disk
 from extstorage.host.errors import OpExecError
@@ -61,9 +61,13 @@ class Subject:
         """Return whether the provider has a script for ``method``."""
         return self.provider.scripts.get(method) is not None
 
+    def uses(self, method: str) -> bool:
+        """Return whether Ganeti calls a script of the provider's for ``method``."""
+        return self.provides(method) and self.host.release.at_least(contract_method(method).since)
+
     def opens(self) -> bool:
         """Return whether Ganeti opens the provider's volumes before I/O on them."""
-        return self.provides("open") and self.host.release.at_least(OPEN.since)
+        return self.uses("open")
 
     def require(self, *needs: str) -> None:
         """Raise NotApplicable unless the provider has all these methods and capabilities.
@@ -137,7 +141,9 @@ class Subject:
         self.calls.append(call)
         if name and call.succeeded:
             self._made.add(name)
-        if invocation.method == "remove" and call.succeeded:
+        if invocation.method == "attach" and call.succeeded:
+            self.suite.survey.learn(call.stdout.split("\n")[0])
+        if _removes(invocation) and call.succeeded:
             self._forget(invocation.environment.get("VOL_NAME", ""))
         return call
 
@@ -183,6 +189,12 @@ class Subject:
 def _made_by(invocation: Invocation) -> str:
     variable = {"create": "VOL_NAME", "snapshot": "VOL_SNAPSHOT_NAME"}.get(invocation.method, "")
     return invocation.environment.get(variable, "")
+
+
+def _removes(invocation: Invocation) -> bool:
+    """Return whether it is a call of remove without arguments: with --help it removes nothing."""
+    script = invocation.provider.scripts["remove"]
+    return invocation.method == "remove" and invocation.argv[-1] == script
 
 
 def _parameters(invocation: Invocation) -> dict[str, str]:

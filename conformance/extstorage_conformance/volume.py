@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from extstorage_conformance import judge, stamps
-from extstorage_conformance.violation import Blocked
+from extstorage_conformance.violation import Blocked, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -152,6 +152,17 @@ class Volume:
             return stamps.mismatches(self.path, self.name, self._chosen(offsets), generation)
         except OSError as error:
             return [f"reading {self.path} failed: {error}"]
+
+    def judge_io(
+        self, call: Call | None, generation: int = 1, offsets: Iterable[int] | None = None
+    ) -> None:
+        """Judge that the attached device takes stamps and gives them back; raises Violation."""
+        chosen = self._chosen(offsets)
+        try:
+            stamps.write(self.path, self.name, chosen, generation)
+        except OSError as error:
+            raise Violation("the device to take a write", f"{self.path}: {error}", call) from None
+        self.judge_stamps(call, generation, chosen)
 
     def device_mib(self) -> float:
         """Return the size of the attached device in MiB; raises Blocked."""

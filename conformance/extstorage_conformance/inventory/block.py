@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SYS_BLOCK = Path("/sys/block")
+_SYS_NUMBER = Path("/sys/dev/block")
 _LOOP_CLR_FD = 0x4C01
+
+READ_ONLY = "read-only flag on free loop device"
+"""A kind of item: the flag outlives the mapping, and harms the next one."""
 
 
 def _read(path: Path) -> str:
@@ -40,7 +45,7 @@ def _loop(name: str, directory: Path) -> Iterator[Item]:
     if backing_file:
         yield Item("loop device", f"/dev/{name}", backing_file)
     elif _read(directory / "ro") == "1":
-        yield Item("read-only flag on free loop device", f"/dev/{name}")
+        yield Item(READ_ONLY, f"/dev/{name}")
 
 
 def mapping_of(path: str) -> str:
@@ -52,6 +57,19 @@ def mapping_of(path: str) -> str:
 def is_read_only(path: str) -> bool:
     """Return whether the kernel's read-only flag of the block device ``path`` is set."""
     return _read(_SYS_BLOCK / Path(path).resolve().name / "ro") == "1"
+
+
+def is_mapped(path: str) -> bool:
+    """Return whether ``path`` is a block device that holds something: a free loop device does not.
+
+    The kernel tells; the device is not opened.
+    """
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return False
+    number = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
+    return stat.S_ISBLK(status.st_mode) and _read(_SYS_NUMBER / number / "size") not in {"", "0"}
 
 
 def release(item: Item) -> None:

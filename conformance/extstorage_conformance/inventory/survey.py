@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import time
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from extstorage_conformance.inventory import block, files, mounts, processes
@@ -43,9 +44,26 @@ class Survey:
         self._run_directory = str(run_directory)
         self._directories = tuple(directories)
         self._objects = objects
+        self._places = {self._run_directory, *self._directories}
+        self._devices: set[str] = set()
+
+    def learn(self, device: str) -> None:
+        """Note that the provider gave the block device ``device``: where it keeps its volumes.
+
+        What appears in such a place is the provider's, whatever its name.
+        """
+        self._devices.add(device)
+        try:
+            place = PurePath(block.mapping_of(device)).parent
+        except (OSError, ValueError):  # what attach printed is no path
+            return
+        while self._namer.owns(str(place)):
+            place = place.parent
+        if place.is_absolute() and place != place.parent:
+            self._places.add(str(place))
 
     def take(self) -> frozenset[Item]:
-        """Return everything that exists now and is not another run's."""
+        """Return what exists now and can be the provider's doing."""
         owns = self._namer.owns
         found = [
             *block.items(),
@@ -54,7 +72,20 @@ class Survey:
             *files.items(owns, self._directories, self._run_directory),
             *(Item("object", line) for line in self._objects()),
         ]
-        return frozenset(item for item in found if not self._namer.is_foreign(item.text))
+        return frozenset(item for item in found if self._concerns_us(item))
+
+    def _concerns_us(self, item: Item) -> bool:
+        """A node is shared: loop devices and mounts come and go that nobody here has made."""
+        if self._namer.is_foreign(item.text):
+            return False
+        if item.kind == block.READ_ONLY:
+            return item.name in self._devices
+        if item.kind in {"loop device", "mount"}:
+            return self._namer.owns(item.text) or self._is_in_place(item)
+        return True
+
+    def _is_in_place(self, item: Item) -> bool:
+        return any(f"{place}/" in f"{item.name}/ {item.detail}/" for place in self._places)
 
     def left_since(self, baseline: frozenset[Item]) -> list[Item]:
         """Return what exists now and did not at ``baseline``, after a moment's patience."""
@@ -64,6 +95,11 @@ class Survey:
                 break
             time.sleep(0.05)
         return sorted(left)
+
+    def is_of_back_end(self, item: Item) -> bool:
+        """Return whether ``item`` is of the back end, as conformance.toml tells, not the node."""
+        below = tuple(directory.rstrip("/") + "/" for directory in self._directories)
+        return item.kind == "object" or (item.kind == "file" and item.name.startswith(below))
 
     def clear(self, left: Iterable[Item]) -> None:
         """Take away those of ``left`` that carry our volumes' names; nothing else."""
