@@ -1,0 +1,229 @@
+"""Rules about open and close: the scripts that say when, and how shared, a volume is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extstorage_conformance import judge, stamps
+from extstorage_conformance.inventory.block import is_mapped
+from extstorage_conformance.rules import Level, Profile, rule
+from extstorage_conformance.violation import Violation
+
+if TYPE_CHECKING:
+    from extstorage_conformance.subject import Subject
+    from extstorage_conformance.volume import Volume
+
+_MAN = "man ganeti-extstorage-interface(7)"
+_MIGRATION = "lib/cmdlib/instance_migration.py TLMigrateInstance"
+_NEEDS = ("open", "device")
+_BOTH = ("open", "close", "device")
+_WRONG_VALUES = ("true", "false", "TRUE", "1", "0", "yes", "None", "")
+
+
+def _opened(subject: Subject) -> Volume:
+    """Return a new volume, attached and opened for exclusive access as given steps."""
+    volume = subject.attached()
+    volume.given("open", exclusive=True)
+    return volume
+
+
+@rule(
+    "ES-OPEN-01",
+    Level.MUST,
+    source=f"{_MAN} open; lib/backend.py _RecursiveAssembleBD",
+    since="2.14",
+    needs=_NEEDS,
+)
+def test_open_makes_the_volume_ready(subject: Subject) -> None:
+    """Open of an attached volume exits 0, for exclusive and for shared access, and I/O works."""
+    volume = subject.attached()
+    for generation, exclusive in enumerate((True, False), start=1):
+        call = volume.call("open", exclusive=exclusive)
+        judge.succeeds(call)
+        volume.judge_io(call, generation, volume.offsets()[:2])
+
+
+@rule(
+    "ES-OPEN-02",
+    Level.SHOULD,
+    source="derived: Ganeti sends Python's True and False; what else arrives is a mistake",
+    since="2.14",
+    needs=_NEEDS,
+)
+def test_open_takes_only_true_and_false(subject: Subject) -> None:
+    """Open refuses a VOL_OPEN_EXCLUSIVE that is missing or not exactly True or False.
+
+    A script that asks whether the variable is set takes False for exclusive,
+    and live migration fails.
+    """
+    invocation = subject.attached().prepare("open", exclusive=True)
+    for value in _WRONG_VALUES:
+        call = subject.run(invocation.with_variables(VOL_OPEN_EXCLUSIVE=value))
+        judge.fails(call, f"VOL_OPEN_EXCLUSIVE is {value!r}")
+    call = subject.run(invocation.without("VOL_OPEN_EXCLUSIVE"))
+    judge.fails(call, "VOL_OPEN_EXCLUSIVE is not set")
+
+
+@rule(
+    "ES-OPEN-03",
+    Level.MUST,
+    source=f"{_MIGRATION}._OpenInstanceDisks; lib/cmdlib/instance_create.py (three opens)",
+    since="2.14",
+    needs=_NEEDS,
+)
+def test_open_again_succeeds(subject: Subject) -> None:
+    """Open of an open volume succeeds, as often as Ganeti repeats it and in either access mode.
+
+    gnt-instance add opens three times; a migration goes from exclusive to
+    shared and back without a detach.
+    """
+    volume = _opened(subject)
+    for exclusive in (True, True, False, False, True):
+        mode = "exclusive" if exclusive else "shared"
+        judge.succeeds(volume.call("open", exclusive=exclusive), f"{mode}, on an open volume")
+
+
+@rule(
+    "ES-OPEN-04",
+    Level.MUST,
+    source=f"{_MIGRATION}._ExecMigration (the target is closed before it was ever opened)",
+    since="2.14",
+    needs=_BOTH,
+)
+def test_close_of_a_closed_volume_succeeds(subject: Subject) -> None:
+    """Close exits 0 on a volume that was never opened, and when it is repeated.
+
+    A live migration begins with it.
+    """
+    volume = subject.attached()
+    judge.succeeds(volume.call("close"), "it was never opened")
+    volume.given("open", exclusive=True)
+    judge.succeeds(volume.call("close"))
+    judge.succeeds(volume.call("close"), "it was closed before")
+
+
+@rule(
+    "ES-OPEN-05",
+    Level.MUST,
+    source=f"{_MAN} close; lib/backend.py BlockdevClose",
+    since="2.14",
+    needs=_BOTH,
+)
+def test_close_leaves_the_volume_attached(subject: Subject) -> None:
+    """After close the volume is still attached at the same path, and detach works.
+
+    Close ends I/O and detach ends the mapping: a migration that fails opens the
+    volume again without attaching it, under a process that holds the device.
+    """
+    volume = _opened(subject)
+    call = volume.given("close")
+    judge.holds(is_mapped(volume.path), f"{volume.path} to stay mapped", "it is not mapped", call)
+    judge.succeeds(volume.call("detach"), "a closed volume is detached next")
+
+
+@rule(
+    "ES-OPEN-06",
+    Level.SHOULD,
+    source=f"{_MAN} close (disables I/O)",
+    since="2.14",
+    needs=(*_BOTH, "close_stops_writes"),
+)
+def test_close_stops_writes(subject: Subject) -> None:
+    """After close a write to the device is refused, and after the next open it is not.
+
+    It keeps an instance that is still alive from writing under the one that
+    took over.
+    """
+    volume = _opened(subject)
+    first = volume.offsets()[:1]
+    call = volume.given("close")
+    try:
+        stamps.write(volume.path, volume.name, first)
+    except OSError:
+        call = volume.given("open", exclusive=True)
+        volume.judge_io(call, 1, first)
+        return
+    raise Violation("a write to be refused", f"{volume.path} took it", call)
+
+
+@rule("ES-OPEN-08", Level.SHOULD, source="derived: what open takes, close gives back", since="2.14")
+def test_open_and_close_come_together(subject: Subject) -> None:
+    """A provider has both open and close, or neither."""
+    there = [method for method in ("open", "close") if subject.provides(method)]
+    judge.holds(len(there) != 1, "both open and close, or neither", f"only {there}")
+
+
+@rule(
+    "ES-OPEN-09",
+    Level.SHOULD,
+    source="NEWS 2.14.0: older releases never call open",
+    since="2.7",
+    needs=_NEEDS,
+)
+def test_attach_alone_gives_io(subject: Subject) -> None:
+    """I/O works on a volume that is attached and was not opened.
+
+    Releases before 2.14 call neither open nor close.
+    """
+    volume = subject.volume()
+    volume.given("create")
+    call = volume.given("attach")
+    volume.path = call.stdout.split("\n")[0]
+    volume.judge_io(call, 1, volume.offsets()[:2])
+
+
+@rule(
+    "ES-OPEN-10",
+    Level.MUST,
+    source="lib/backend.py BlockdevShutdown, BlockdevRemove (neither closes)",
+    since="2.14",
+    needs=_NEEDS,
+)
+def test_detach_releases_what_open_took(subject: Subject) -> None:
+    """A volume that was detached without close can be attached, opened and used again.
+
+    Close is called in migration and failover only; a lock that waits for it
+    stays for ever.
+    """
+    volume = _opened(subject)
+    volume.given("detach")
+    volume.attach()
+    for generation, exclusive in enumerate((False, True), start=1):
+        call = volume.call("open", exclusive=exclusive)
+        judge.succeeds(call, "detach released the volume")
+        volume.judge_io(call, generation, volume.offsets()[:2])
+
+
+@rule(
+    "ES-OPEN-11",
+    Level.SHOULD,
+    source="derived: Ganeti attaches first, but goes on to open when attach names no device",
+    since="2.14",
+    needs=("open",),
+)
+def test_open_of_nothing_is_refused(subject: Subject) -> None:
+    """Open of a volume that does not exist fails."""
+    judge.fails(subject.volume().call("open", exclusive=True), "there is no such volume")
+
+
+@rule(
+    "ES-OPEN-12",
+    Level.MUST,
+    source=f"{_MIGRATION}._ExecMigration (close, then open of the same attached disk)",
+    since="2.14",
+    profile=Profile.STANDARD,
+    needs=_BOTH,
+)
+def test_closed_volume_is_opened_again(subject: Subject) -> None:
+    """A volume that was closed is opened again, without a detach between, with its data.
+
+    The source of a migration that failed goes on with its instance this way.
+    """
+    volume = _opened(subject)
+    volume.stamp(generation=1)
+    for _ in range(2):
+        volume.given("close")
+        call = volume.call("open", exclusive=True)
+        judge.succeeds(call, "after close")
+        volume.judge_stamps(call, generation=1)
+    volume.judge_io(call, 2)
