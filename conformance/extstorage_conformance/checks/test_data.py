@@ -1,0 +1,208 @@
+"""Rules about data: what was written is read, where it was written, and nowhere else."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from extstorage_conformance import judge, stamps
+from extstorage_conformance.rules import Level, Profile, rule
+from extstorage_conformance.violation import NotApplicable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from extstorage_conformance.subject import Subject
+    from extstorage_conformance.volume import Volume
+
+_CYCLES = 3
+_STEP_BYTES = 64 * 1024
+_DENSE_MIB = 4
+_LOST_IN_A_REBOOT = ("/run/", "/dev/")
+
+
+@rule(
+    "ES-DATA-01",
+    Level.MUST,
+    source="derived: an instance that is stopped and started expects its disk as it was",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_data_survives_detach_and_attach(subject: Subject) -> None:
+    """Data that was written is there, unchanged, each time the volume is attached again."""
+    volume = subject.attached()
+    for generation in range(1, _CYCLES + 1):
+        volume.stamp(generation)
+        volume.given("detach")
+        volume.attach()
+        volume.judge_stamps(subject.calls[-1], generation)
+
+
+@rule(
+    "ES-DATA-02",
+    Level.MUST,
+    source="derived: two instances that share blocks destroy each other's data",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_volumes_share_no_block(subject: Subject) -> None:
+    """Volumes that are written at the same time each read back exactly their own data."""
+    uuid = subject.uuid()
+    volumes = [subject.attached(uuid=uuid, index=index) for index in range(3)]
+    with ThreadPoolExecutor(len(volumes)) as pool:
+        list(pool.map(lambda volume: volume.stamp(offsets=volume.offsets(64)), volumes))
+    for volume in volumes:
+        volume.judge_stamps(subject.calls[-1], offsets=volume.offsets(64))
+
+
+@rule(
+    "ES-DATA-03",
+    Level.MUST,
+    source="derived: the instance's partition table counts on the size that Ganeti asked for",
+    needs=("device",),
+)
+def test_first_and_last_block_can_be_used(subject: Subject) -> None:
+    """The first and the last block of VOL_SIZE, and the device's own last block, hold data."""
+    volume = subject.attached()
+    attached = subject.calls[-1]
+    recorded = volume.size_mib * stamps.MIB
+    reported = int(volume.device_mib() * stamps.MIB)
+    offsets = {0, *(_last_block(size) for size in (recorded, max(recorded, reported)))}
+    volume.judge_io(attached, offsets=sorted(offsets))
+
+
+def _last_block(size: int) -> int:
+    return (size // stamps.BLOCK_BYTES - 1) * stamps.BLOCK_BYTES
+
+
+@rule(
+    "ES-DATA-04",
+    Level.MUST,
+    source="derived: a map that wraps around or repeats overwrites the volume with itself",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_every_block_is_its_own(subject: Subject) -> None:
+    """Different blocks of a volume hold different data: none is another one under a second address.
+
+    Every block at the beginning, and one each 64 KiB after that.
+    """
+    volume = subject.attached()
+    attached = subject.calls[-1]
+    size = volume.size_mib * stamps.MIB
+    dense = range(0, min(_DENSE_MIB * stamps.MIB, size), stamps.BLOCK_BYTES)
+    volume.judge_io(attached, offsets=sorted({*dense, *range(0, size, _STEP_BYTES)}))
+
+
+@rule(
+    "ES-DATA-06",
+    Level.SHOULD,
+    source="derived: instances discard blocks of file systems that they shrink or trim",
+    profile=Profile.FULL,
+    needs=("device",),
+)
+def test_discard_stays_in_its_range(subject: Subject) -> None:
+    """A discard takes data from the range that it names only, if the device supports discard."""
+    uuid = subject.uuid()
+    volumes = [subject.attached(uuid=uuid, index=index) for index in range(2)]
+    attached = subject.calls[-1]
+    for volume in volumes:
+        volume.stamp(offsets=volume.offsets(64))
+    discarded = volumes[0]
+    start = discarded.size_mib * stamps.MIB // 4
+    length = discarded.size_mib * stamps.MIB // 2
+    try:
+        stamps.discard(discarded.path, start, length)
+    except OSError as error:
+        raise NotApplicable(f"the device supports no discard: {error}") from None
+    outside = [at for at in discarded.offsets(64) if not start <= at < start + length]
+    discarded.judge_stamps(attached, offsets=outside)
+    volumes[1].judge_stamps(attached, offsets=volumes[1].offsets(64))
+
+
+@rule(
+    "ES-DATA-07",
+    Level.MUST,
+    source="derived: a reboot empties /run and /dev, and other nodes never had what is in them",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_nothing_is_lost_with_temporary_files(subject: Subject) -> None:
+    """A detached volume is attached, with its data, without what the provider kept of it in /run.
+
+    Each call is a process of its own: what it has to know of the volume, the
+    back end tells, wherever and whenever it runs.
+    """
+    volume = subject.attached()
+    volume.stamp()
+    volume.given("detach")
+    with _set_aside(volume):
+        call = volume.call("attach")
+        volume.path = judge.block_device(call)
+        volume.judge_stamps(call)
+
+
+@contextmanager
+def _set_aside(volume: Volume) -> Iterator[None]:
+    """Take away the files of ``volume`` that a reboot takes away, for the length of a block."""
+    suite = volume.subject.suite
+    aside = suite.run_directory / f"aside-{volume.disk.uuid}"
+    aside.mkdir()
+    moved = {}
+    for number, path in enumerate(_temporary_files(volume)):
+        moved[path] = aside / str(number)
+        shutil.move(path, moved[path])
+    try:
+        yield
+    finally:
+        for path, kept in moved.items():
+            if path.parent.is_dir() and not path.exists():
+                shutil.move(kept, path)
+        shutil.rmtree(aside)
+
+
+def _temporary_files(volume: Volume) -> list[Path]:
+    """Return files that carry the volume's name and that neither conformance.toml nor EXTP_* name.
+
+    A back end may lie in a temporary directory, in a test of a provider.
+    """
+    suite = volume.subject.suite
+    named = tuple(value for value in volume.disk.parameters.values() if value.startswith("/"))
+    return [
+        Path(item.name)
+        for item in sorted(suite.survey.take())
+        if item.kind == "file"
+        and volume.name in Path(item.name).name
+        and item.name.startswith(_LOST_IN_A_REBOOT)
+        and not item.name.startswith(named)
+        and not suite.survey.is_of_back_end(item)
+    ]
+
+
+@rule(
+    "ES-DATA-08",
+    Level.MUST,
+    source="derived: Ganeti never grows a volume again that it has on record as grown",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_growth_survives_detach_and_attach(subject: Subject) -> None:
+    """A grown volume has its new size, and data in all of it, after detach and attach.
+
+    A grow that changes the mapping alone is gone with it.
+    """
+    volume = subject.attached()
+    new_mib = volume.size_mib * 2
+    volume.given("grow", new_size_mib=new_mib)
+    grown = subject.calls[-1]
+    volume.attach()
+    offsets = stamps.spread(new_mib * stamps.MIB)
+    volume.stamp(offsets=offsets)
+    volume.given("detach")
+    volume.attach()
+    found = volume.device_mib()
+    judge.holds(found >= new_mib, f"{new_mib} MiB or more, as grown", f"{found:g} MiB", grown)
+    volume.judge_stamps(grown, offsets=offsets)
