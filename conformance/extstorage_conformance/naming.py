@@ -12,7 +12,11 @@ import re
 import secrets
 
 _MARK = "8e57"
-_OURS = re.compile(r"e5[0-9a-f]{6}-[0-9a-f]{4}-4[0-9a-f]{3}-8e57-[0-9a-f]{12}")
+# What runs make, and what Ganeti itself makes for the instances of this node.
+_ANYBODYS = re.compile(
+    r"e5[0-9a-f]{6}-[0-9a-f]{4}-4[0-9a-f]{3}-8e57-[0-9a-f]{12}"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.ext\.disk[0-9]"
+)
 _RUN = re.compile(r"e5[0-9a-f]{6}")
 
 
@@ -39,9 +43,12 @@ class Namer:
         return f"{self.prefix}-4{number:03x}-{_MARK}-{secrets.token_hex(6)}"
 
     def owns(self, text: str) -> bool:
-        """Return whether ``text`` carries the name of a volume of this worker."""
-        return self.prefix in text
+        """Return whether ``text`` carries the name of a volume of this worker.
+
+        Device-mapper doubles the dashes of a name.
+        """
+        return self.prefix in text or self.prefix in text.replace("--", "-")
 
     def is_foreign(self, text: str) -> bool:
-        """Return whether ``text`` carries only names that other runs or workers made."""
-        return bool(_OURS.search(text)) and not self.owns(text)
+        """Return whether ``text`` carries only names that other runs, or Ganeti, made."""
+        return bool(_ANYBODYS.search(text)) and not self.owns(text)

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from extstorage_conformance.rules import Rule
 
 GROUPS = (
-    "disc", "lint", "param", "env", "verify", "create", "attach", "detach", "remove", "grow",
-    "setinfo", "snap", "open", "data", "idem", "leak",
+    "disc", "lint", "param", "env", "env_failures", "verify", "create", "attach", "detach",
+    "remove", "grow", "setinfo", "snap", "open", "data", "idem", "leak",
 )  # fmt: skip
 
 

@@ -1,0 +1,109 @@
+"""Rules about discovery: what Ganeti looks at before it calls a provider valid."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from extstorage_conformance import judge
+from extstorage_conformance.life import as_ganeti_calls, compare, live
+from extstorage_conformance.rules import Level, rule
+from extstorage_conformance.violation import Violation
+
+if TYPE_CHECKING:
+    from extstorage.host.invocation import Invocation
+    from extstorage.lint import ProviderSource
+    from extstorage_conformance.subject import Subject
+
+_FROM_DISK = "lib/storage/extstorage.py ExtStorageFromDisk"
+_CHECK_FILE = "lib/storage/extstorage.py _CheckExtStorageFile"
+_OTHER_NAME = "Other_Name-2"
+
+
+@rule("ES-DISC-01", Level.MUST, source="lib/constants.py EXT_PLUGIN_MASK; lib/utils/io.py FindFile")
+def test_name_is_valid(source: ProviderSource) -> None:
+    """The provider's directory has a name of letters, digits, underscores and hyphens only."""
+    judge.no_findings("ES-DISC-01", source)
+
+
+@rule("ES-DISC-02", Level.MUST, source=f"{_FROM_DISK}; man ganeti-extstorage-interface(7)")
+def test_required_scripts_exist(source: ProviderSource) -> None:
+    """The seven required scripts exist.
+
+    If one is missing Ganeti refuses every call to the provider, not only that one.
+    """
+    judge.no_findings("ES-DISC-02", source)
+
+
+@rule("ES-DISC-03", Level.MUST, source=f"{_CHECK_FILE} (S_ISREG)")
+def test_required_scripts_are_files(source: ProviderSource) -> None:
+    """Each required script is a regular file, or a link that leads to one."""
+    judge.no_findings("ES-DISC-03", source)
+
+
+@rule("ES-DISC-04", Level.MUST, source=f"{_CHECK_FILE} (S_IXUSR)")
+def test_required_scripts_are_executable(source: ProviderSource) -> None:
+    """Each required script is executable by its owner.
+
+    Ganeti asks for the owner's bit alone, whoever the owner is.
+    """
+    judge.no_findings("ES-DISC-04", source)
+
+
+@rule("ES-DISC-05", Level.MUST, source=_FROM_DISK)
+def test_parameters_file_is_readable(source: ProviderSource) -> None:
+    """The file parameters.list exists and is UTF-8 text, empty if there are no parameters."""
+    judge.no_findings("ES-DISC-05", source)
+
+
+@rule("ES-DISC-06", Level.MUST, source=f"{_CHECK_FILE} (required=False)", since="2.14")
+def test_optional_scripts_are_executable_files(source: ProviderSource) -> None:
+    """An optional script that is there is a regular file that its owner can execute.
+
+    One bad optional script makes the whole provider invalid.
+    """
+    judge.no_findings("ES-DISC-06", source)
+
+
+@rule("ES-DISC-07", Level.MUST, source="lib/storage/extstorage.py ES_SEARCH_PATH; lib/pathutils.py")
+def test_works_elsewhere_under_another_name(subject: Subject, tmp_path: Path) -> None:
+    """The provider works in any directory of the search path and under any valid name.
+
+    Both are the administrator's choice; a script that has them built in fails,
+    or runs half, on the first installation that differs.
+    """
+    copy = tmp_path / _OTHER_NAME
+    _copy(subject.suite.directory, copy)
+    other = subject.suite.host_for(tmp_path).provider(copy.name)
+
+    def moved(invocation: Invocation) -> Invocation:
+        script = other.script(invocation.method)
+        placed = invocation.replace(provider=other, argv=(script,), directory=other.path)
+        return placed.with_variables(EXTP_PROVIDER=other.name)
+
+    def tested() -> None:
+        volume = subject.volume()
+        try:
+            live(volume, moved)
+        except Violation:
+            # The copy may keep its volumes apart: the original cannot clean up for it.
+            for method in ("detach", "remove"):
+                subject.run(moved(volume.prepare(method)))
+            raise
+
+    compare(tested, lambda: live(subject.volume(), as_ganeti_calls))
+
+
+def _copy(provider: Path, copy: Path) -> None:
+    """Copy a provider; links that lead out of it go on leading to the same places."""
+    shutil.copytree(provider, copy, symlinks=True)
+    root = provider.resolve()
+    for path in root.rglob("*"):
+        if path.is_symlink() and not path.readlink().is_absolute():
+            target = Path(os.path.normpath(path.parent / path.readlink()))
+            if not target.is_relative_to(root):
+                link = copy / path.relative_to(root)
+                link.unlink()
+                link.symlink_to(target)

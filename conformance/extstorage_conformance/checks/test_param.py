@@ -1,0 +1,131 @@
+"""Rules about parameters: what is declared, and what comes of values that cannot be meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extstorage.contract.variables import PARAMETER_PREFIX
+from extstorage_conformance import judge
+from extstorage_conformance.rules import Level, Profile, rule
+from extstorage_conformance.violation import NotApplicable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from extstorage.lint import ProviderSource
+    from extstorage_conformance.subject import Subject
+
+_FILE = "man ganeti-extstorage-interface(7) parameters.list"
+_CLIENT = "lib/client/gnt_storage.py"
+
+
+@rule("ES-PARAM-01", Level.MUST, source=f"{_FILE}; {_CLIENT} ShowExtStorageInfo (2-tuples)")
+def test_parameters_have_descriptions(source: ProviderSource) -> None:
+    """Each line of parameters.list is a name, blanks, and a description.
+
+    A bare name crashes gnt-storage info.
+    """
+    judge.no_findings("ES-PARAM-01", source)
+
+
+@rule("ES-PARAM-02", Level.MUST, source=f"{_CLIENT} DiagnoseExtStorage (v[0])")
+def test_parameters_file_has_no_other_lines(source: ProviderSource) -> None:
+    """parameters.list has no blank lines, no comments, and nothing but ASCII.
+
+    A blank line or UTF-8 in it crashes gnt-storage diagnose for all providers;
+    a comment becomes a parameter.
+    """
+    judge.no_findings("ES-PARAM-02", source)
+
+
+@rule(
+    "ES-PARAM-03", Level.MUST, source="lib/cmdlib/instance_storage.py ComputeDisks (IDISK_PARAMS)"
+)
+def test_parameters_are_not_reserved(source: ProviderSource) -> None:
+    """No parameter has a name that Ganeti keeps for itself.
+
+    Such a parameter never reaches the provider as it was declared.
+    """
+    judge.no_findings("ES-PARAM-03", source)
+
+
+@rule("ES-PARAM-04", Level.MUST, source="lib/storage/extstorage.py _ExtStorageEnvironment (upper)")
+def test_parameters_are_distinct(source: ProviderSource) -> None:
+    """No two parameters have names that differ in case only, or not at all.
+
+    Both end in the same EXTP_ variable.
+    """
+    judge.no_findings("ES-PARAM-04", source)
+
+
+@rule(
+    "ES-PARAM-05", Level.SHOULD, source="derived: EXTP_NAS-IP is a variable that no shell can read"
+)
+def test_parameters_make_usable_variables(source: ProviderSource) -> None:
+    """Names of parameters are lower-case letters, digits and underscores, a letter first."""
+    judge.no_findings("ES-PARAM-05", source)
+
+
+@rule("ES-PARAM-06", Level.MUST, source="lib/cmdlib/instance_create.py: no check of ext-params")
+def test_invalid_values_are_refused(subject: Subject) -> None:
+    """Create refuses a parameter whose value is invalid.
+
+    Ganeti checks no value, so that what create accepts stands in the cluster's
+    configuration for ever. [invalid_values] of conformance.toml names the values.
+    """
+    for variable, value in invalid_values(subject):
+        invocation = subject.volume().prepare("create").with_variables({variable: value})
+        judge.fails(subject.run(invocation), f"{variable}={value!r} is invalid")
+
+
+@rule(
+    "ES-PARAM-07",
+    Level.SHOULD,
+    source="derived: Ganeti does not know which parameters a provider needs",
+    profile=Profile.STANDARD,
+)
+def test_missing_parameter_is_named(subject: Subject) -> None:
+    """When verify fails because a parameter is missing, its message names the parameter."""
+    volume = subject.volume()
+    for name in subject.suite.parameters:
+        call = subject.run(volume.prepare("verify").without(PARAMETER_PREFIX + name.upper()))
+        named = name.lower() in call.output.lower()
+        judge.holds(call.succeeded or named, f"{name!r} in the message", "no word of it", call)
+
+
+@rule(
+    "ES-PARAM-09",
+    Level.SHOULD,
+    source="lib/cmdlib/instance_set_params.py: modify changes ext-params and calls no script",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_changed_parameter_does_not_lose_the_volume(subject: Subject) -> None:
+    """A parameter that changes under a volume is refused or put up with; the volume stays.
+
+    gnt-instance modify changes parameters of existing disks without calling a
+    script; when the value is put right, the volume has to be there as before.
+    """
+    values = invalid_values(subject)
+    volume = subject.attached()
+    volume.stamp()
+    for variable, value in values:
+        for method in ("attach", "detach"):
+            call = subject.run(volume.prepare(method).with_variables({variable: value}))
+            judge.ended(call)
+            attached = volume.call("attach")
+            judge.succeeds(attached, f"after {method} with {variable}={value!r}")
+            volume.path = judge.block_device(attached)
+            volume.judge_stamps(call)
+
+
+def invalid_values(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Return the variables and their invalid values; raises NotApplicable if none is configured."""
+    configured = subject.configuration.invalid_values
+    if not configured:
+        raise NotApplicable("[invalid_values] of conformance.toml names no invalid values")
+    return (
+        (PARAMETER_PREFIX + name.upper(), value)
+        for name, values in configured.items()
+        for value in values
+    )
