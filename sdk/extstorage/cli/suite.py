@@ -34,6 +34,8 @@ def run_pytest(arguments: Sequence[str]) -> int:
                 f"--config-file={os.devnull}",
                 f"--rootdir={Path.cwd()}",
                 "--noconftest",
+                # pytest would like to be the first to import a plugin's distribution.
+                "-Wignore:Module already imported:pytest.PytestAssertRewriteWarning",
                 *arguments,
             ]
         )
