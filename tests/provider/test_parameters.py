@@ -50,7 +50,7 @@ def test_what_ganeti_and_others_add_is_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    "variable, value",
+    ("variable", "value"),
     [
         ("EXTP_POOL", ""),
         ("EXTP_POOL", "\u00e4"),

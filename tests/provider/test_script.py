@@ -44,7 +44,7 @@ def test_the_method_is_called_with_typed_values(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "statement, line",
+    ("statement", "line"),
     [
         ("raise ProviderError('the pool is full')", "the pool is full"),
         ("raise ProviderError('two\\nlines \\u00e4')", "two lines \\xe4"),
@@ -79,7 +79,8 @@ def test_a_wrong_call_is_exit_code_2_and_does_nothing(
 
 
 def test_a_secret_is_never_told(tmp_path: Path) -> None:
-    done = example(tmp_path, detach=raising("pass")).call("detach", EXTP_PASSWORD="hunter2")
+    scripts = example(tmp_path, detach=raising("pass"))
+    done = scripts.call("detach", EXTP_PASSWORD="hunter2")  # noqa: S106 - it opens nothing
     assert done.returncode == 2
     assert "parameter password" in done.stderr
     assert "hunter2" not in done.stderr
@@ -122,7 +123,7 @@ VERIFY = """\
 
 
 @pytest.mark.parametrize(
-    "words, exit_code, told",
+    ("words", "exit_code", "told"),
     [
         (["tools"], 0, "looked\n"),
         ([], 1, "example verify: array: the array does not answer\n"),

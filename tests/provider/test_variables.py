@@ -21,7 +21,7 @@ FULL = {
 
 
 @pytest.mark.parametrize(
-    "method, values",
+    ("method", "values"),
     [
         ("create", [NAME, 64]),
         ("attach", [NAME]),
@@ -87,7 +87,7 @@ def test_a_size_that_is_none_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text, size", [("1", 1), ("1023", 1023), (str(MAX_SIZE_MIB), MAX_SIZE_MIB)]
+    ("text", "size"), [("1", 1), ("1023", 1023), (str(MAX_SIZE_MIB), MAX_SIZE_MIB)]
 )
 def test_a_size_is_a_number_of_mib(text: str, size: int) -> None:
     assert arguments("create", {"VOL_NAME": "v", "VOL_SIZE": text}) == ["v", size]

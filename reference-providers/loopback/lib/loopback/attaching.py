@@ -28,7 +28,10 @@ def map_volume(pool: Pool, mappings: Mappings, name: str) -> str:
     """Return the path of the volume's device; map it if it is not."""
     volume = pool.volume(name)
     if not volume.exists():
-        _refuse_if_elsewhere(volume, mappings.find(name))
+        device = mappings.find(name)
+        if device is not None:
+            with device:
+                _expect_stale(volume, device)
         pool.check()
     with volume.lock():
         device = _tagged(volume, mappings)
@@ -36,7 +39,7 @@ def map_volume(pool: Pool, mappings: Mappings, name: str) -> str:
             if serves(device, volume.data):
                 device.close()
                 return device.path
-            _refuse_if_elsewhere(volume, device)
+            _expect_stale(volume, device)
             mappings.unbind(name, device)
         return _bind(volume, mappings)
 
@@ -44,20 +47,15 @@ def map_volume(pool: Pool, mappings: Mappings, name: str) -> str:
 def _tagged(volume: Volume, mappings: Mappings) -> LoopDevice | None:
     device = mappings.find(volume.name)
     if device is None and Holds(volume).is_mapped_here():
-        device = mappings.search(volume.name)
+        device = mappings.search(volume.name, volume.data)
     return device
 
 
-def _refuse_if_elsewhere(volume: Volume, device: LoopDevice | None) -> None:
-    """Raise ProviderError if ``device`` maps a file that exists, in another directory."""
-    if device is None:
-        return
+def _expect_stale(volume: Volume, device: LoopDevice) -> None:
+    """Raise ProviderError unless the file that ``device`` maps was removed or replaced."""
     file = backing_file(os.path.basename(device.path))
-    try:
-        status = os.stat(file)
-    except OSError:
-        return
-    if device.inode() == (status.st_dev, status.st_ino):
+    is_gone = file.endswith(" (deleted)") or device.inode() is None
+    if not is_gone and file != os.path.realpath(volume.data):
         raise ProviderError(
             f"attached as {device.path} from {os.path.dirname(file)}, but parameter directory"
             f" now says {volume.directory}: detach it first, or put the parameter back"

@@ -68,10 +68,10 @@ class Holds:
         return self._is_locked(_place(node.NAME), 1)
 
     def mapped_by(self) -> str | None:
-        """Return the name of a node that maps the volume, None if none does."""
+        """Return ``"node NAME"`` for a node that maps the volume, None if none does."""
         for name in self._recorded():
             if self._is_locked(_place(name), 1):
-                return name
+                return f"node {name}"
         return "a node unknown by name" if self._is_locked(_FIRST, _PLACES) else None
 
     def record(self, what: str) -> None:

@@ -43,14 +43,20 @@ class Mappings:
             return None
         return self._verified(path, volume)
 
-    def search(self, volume: str) -> LoopDevice | None:
-        """Return the volume's device, found by asking every loop device, and link it."""
+    def search(self, volume: str, data: str = "") -> LoopDevice | None:
+        """Return a device that is the volume, found by asking every loop device, and link it.
+
+        With ``data`` only the device of that file will do; without, any that was
+        mapped as this volume, be its file deleted or in another directory.
+        """
         for name in os.listdir("/sys/block"):
             if name.startswith("loop") and volume in backing_file(name):
                 device = self._verified(f"/dev/{name}", volume)
                 if device is not None:
-                    self._remember(volume, device.path)
-                    return device
+                    if not data or serves(device, data):
+                        self._remember(volume, device.path)
+                        return device
+                    device.close()
         return None
 
     def _verified(self, path: str, volume: str) -> LoopDevice | None:

@@ -64,7 +64,7 @@ class Loopback(Provider):
             with known.lock():
                 user = Holds(known).mapped_by()
                 if user:
-                    raise ProviderError(f"attached on node {user}: detach it there first")
+                    raise ProviderError(f"attached on {user}: detach it there first")
                 pool.discard(known)
         self._mappings.forget(volume)
         pool.sweep()
@@ -148,10 +148,10 @@ class Loopback(Provider):
         return {"directory": pool.check, "locks": lambda: can_lock(pool), "loop": can_map}
 
     def _unmap(self, volume: str) -> None:
-        device = self._mappings.find(volume) or self._mappings.search(volume)
-        if device is not None:
-            self._mappings.unbind(volume, device)
-        self._mappings.forget(volume)
+        mappings = self._mappings
+        while device := mappings.find(volume) or mappings.search(volume):
+            mappings.unbind(volume, device)
+        mappings.forget(volume)
 
     def _device(self, volume: Volume) -> LoopDevice | None:
         from loopback.attaching import device_of

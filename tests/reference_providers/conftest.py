@@ -1,0 +1,45 @@
+"""Nodes for the loopback provider, and whatever a failed test leaves put away."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.reference_providers.file_systems import FileSystems
+from tests.reference_providers.nodes import Node, unmap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Iterator[Path]:
+    """A directory with a pool in it, free of loop devices afterwards."""
+    if os.geteuid() != 0 or not os.path.exists("/dev/loop-control"):  # noqa: PTH110
+        pytest.skip("needs root and loop devices: run as root, modprobe loop")
+    (tmp_path / "pool").mkdir(mode=0o700)
+    yield tmp_path
+    unmap(tmp_path)
+
+
+@pytest.fixture
+def node(base: Path) -> Node:
+    """The node that most tests need."""
+    return Node("node1.example", base)
+
+
+@pytest.fixture
+def other(base: Path) -> Node:
+    """A second node on the same pool."""
+    return Node("node2.example", base)
+
+
+@pytest.fixture
+def make_file_system(base: Path) -> Iterator[FileSystems]:
+    """Mount file systems made for the test."""
+    systems = FileSystems(base)
+    yield systems
+    systems.unmount()
