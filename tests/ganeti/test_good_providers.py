@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,15 +30,23 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module", autouse=True)
 def no_minor_zero(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Occupy /dev/loop0 if it is free: Ganeti attaches a device of minor 0 more often."""
+    """Occupy /dev/loop0: Ganeti attaches a device of minor 0 more often, so both need the same."""
     image = tmp_path_factory.mktemp("loop0") / "image"
     image.write_bytes(bytes(1 << 20))
-    taken = subprocess.run(
-        ["losetup", "/dev/loop0", image], check=False, capture_output=True
-    ).returncode
+    taken = _occupy(image)
     yield
-    if taken == 0:
+    if taken:
         subprocess.run(["losetup", "--detach", "/dev/loop0"], check=True)
+
+
+def _occupy(image: Path) -> bool:
+    """Attach an image to /dev/loop0; wait for whoever has it, who may keep it for good."""
+    for _ in range(25):
+        command = ["losetup", "/dev/loop0", str(image)]
+        if subprocess.run(command, check=False, capture_output=True).returncode == 0:
+            return True
+        time.sleep(0.2)
+    return False
 
 
 @pytest.fixture(params=PROVIDERS)

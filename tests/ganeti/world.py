@@ -139,7 +139,7 @@ class World:
     def clean_up(self) -> None:
         """Remove the world, and the loop devices on files in it."""
         for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
-            if backing.read_text().startswith(f"{self.path}/"):
+            if _content(backing).startswith(f"{self.path}/"):
                 subprocess.run(["losetup", "--detach", f"/dev/{backing.parts[3]}"], check=True)
         shutil.rmtree(self.path, ignore_errors=True)
 
@@ -170,6 +170,13 @@ class World:
         mine = [comparable(ours.answer(request, self.oracle.release)) for request in requests]
         assert mine == theirs
         return mine
+
+
+def _content(backing: Path) -> str:
+    try:
+        return backing.read_text()
+    except OSError:  # somebody else's device, which has just gone
+        return ""
 
 
 def write_steady(directory: Path, faults: dict[str, str]) -> None:
