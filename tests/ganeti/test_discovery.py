@@ -157,6 +157,8 @@ NAMES = {
     "-dash": True,
     "with.dot": False,
     "with space": False,
+    " leading-space": False,
+    "two-newlines\n\n": False,
     ".hidden": False,
     "größe": False,
     "trailing-newline\n": True,
