@@ -61,9 +61,10 @@ def _open_direct(path: str, flags: int) -> Iterator[int]:
 
 
 def probe(path: str) -> None:
-    """Open the device ``path`` as a writer does and read its first block; raises OSError."""
+    """Read the first block of device ``path`` and write it back as it was; raises OSError."""
     with _open_direct(path, os.O_RDWR) as descriptor, mmap.mmap(-1, BLOCK_BYTES) as buffer:
         os.preadv(descriptor, [buffer], 0)
+        os.pwritev(descriptor, [buffer], 0)
 
 
 def size_bytes(path: str) -> int:

@@ -118,9 +118,17 @@ class Volume:
         """
         try:
             stamps.probe(self.path)
-        except OSError:
-            if self.subject.opens():
-                self.given("open", exclusive=True)
+        except OSError as error:
+            if not self.subject.opens():
+                raise Blocked(f"the device {self.path} takes no I/O: {error}") from None
+            self.given("open", exclusive=True)
+
+    def attach_again(self) -> None:
+        """Attach the attached volume as a given step; raises Blocked when its path changes."""
+        before = self.path
+        self.attach()
+        if self.path != before:
+            raise Blocked(f"attach gave {before}, then {self.path}, which ES-ATTACH-04 judges")
 
     def offsets(self, count: int = 16) -> list[int]:
         """Return ``count`` block offsets over the recorded size, in bytes, with first and last."""
@@ -131,6 +139,16 @@ class Volume:
         self.make_ready()
         try:
             stamps.write(self.path, self.name, self._chosen(offsets), generation)
+        except OSError as error:
+            raise Blocked(f"writing to {self.path} failed: {error}") from None
+
+    def stamp_through_cache(
+        self, generation: int = 1, offsets: Iterable[int] | None = None
+    ) -> None:
+        """Write stamps as ``stamp`` does, but through the page cache and synced; raises Blocked."""
+        self.make_ready()
+        try:
+            stamps.write_through_cache(self.path, self.name, self._chosen(offsets), generation)
         except OSError as error:
             raise Blocked(f"writing to {self.path} failed: {error}") from None
 

@@ -122,6 +122,7 @@ def test_truth_is_told_about_a_device_in_use(subject: Subject) -> None:
             still = f"exit 0, and {volume.path} still shows the volume"
             judge.holds(volume.is_gone(), "no mapping, or a non-zero exit", still, call)
         else:
+            volume.judge_attach()
             volume.judge_stamps(call)
     call = judge.succeeds(volume.call("detach"), "the device is no longer in use")
     judge.holds(volume.is_gone(), "no mapping", f"{volume.path} still shows the volume", call)

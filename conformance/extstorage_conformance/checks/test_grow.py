@@ -77,6 +77,8 @@ def test_io_goes_on_while_growing(subject: Subject) -> None:
     volume = _to_grow(subject)
     if subject.opens():
         volume.given("open", exclusive=True)
+    volume.make_ready()
+    volume.attach_again()
     with stamps.Stream(volume.path, volume.name, volume.offsets()).running() as stream:
         call = judge.succeeds(volume.call("grow", new_size_mib=_larger_mib(subject)))
         path = volume.path

@@ -99,6 +99,7 @@ def test_remove_is_repeated_after_a_failure(subject: Subject) -> None:
     """
     _given_attach_tells(subject)
     volume = subject.attached()
+    volume.attach_again()
     with held(volume.path):
         first = judge.ended(volume.call("remove"))
     if first.exit_code == 0:

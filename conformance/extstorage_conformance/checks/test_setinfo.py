@@ -44,6 +44,7 @@ def test_volume_is_left_alone(subject: Subject) -> None:
     """Setinfo changes neither data nor size nor mapping of the volume."""
     volume = subject.attached()
     volume.stamp()
+    volume.attach_again()
     path, size_mib = volume.path, volume.device_mib()
     call = volume.given("setinfo", metadata=f"{_ORIGIN}instance.example.test")
     volume.attach()
