@@ -6,6 +6,7 @@ use the ``subject`` fixture to work with it.
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -173,7 +174,11 @@ class ResultCollector:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Check the machine, and collect results where they all arrive."""
     conformance = session.config.stash.get(SESSION, None)
-    if conformance is not None and not hasattr(session.config, "workerinput"):
+    if conformance is None:
+        return
+    # A CI job that is cancelled gets SIGTERM: clean up as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if not hasattr(session.config, "workerinput"):
         conformance.check()
         session.config.pluginmanager.register(ResultCollector(conformance), "extstorage-results")
 

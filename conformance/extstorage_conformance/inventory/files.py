@@ -27,7 +27,8 @@ _STATE_DIRECTORIES = {
 def items(owns: Callable[[str], bool], directories: Iterable[str], ignore: str) -> Iterator[Item]:
     """Yield files of ours on the node, and every file below ``directories``.
 
-    ``ignore`` is the run's own directory, whose content is the suite's.
+    A directory without a volume's name counts for nothing: providers divide their
+    space once and for all. ``ignore`` is the run's own directory, the suite's.
     """
     for directory, depth in _STATE_DIRECTORIES.items():
         for path in _walk(directory, depth, ignore):
@@ -35,7 +36,8 @@ def items(owns: Callable[[str], bool], directories: Iterable[str], ignore: str) 
                 yield Item("file", path)
     for directory in directories:
         for path in _walk(directory, None, ""):
-            yield Item("file", path)
+            if owns(path.rpartition("/")[2]) or not Path(path).is_dir():
+                yield Item("file", path)
 
 
 def _walk(directory: str, depth: int | None, ignore: str) -> Iterator[str]:
