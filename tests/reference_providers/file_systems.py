@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reference_providers.nodes import unmap
+from tests.reference_providers.nodes import detach
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,5 +47,24 @@ class FileSystems:
     def unmount(self) -> None:
         """Unmount all that was mounted."""
         for target in self._mounted:
-            unmap(target)
+            for device in _mapped_from(target):
+                detach(device)
             subprocess.run(["umount", target], check=True)
+
+
+def _mapped_from(target: Path) -> list[str]:
+    """Return the loop devices that map a file of the file system at ``target``.
+
+    Their backing file's path does not say it: they were made in mount namespaces
+    that are gone.
+    """
+    number = target.stat().st_dev
+    done = subprocess.run(
+        ["losetup", "--list", "--noheadings", "--output", "NAME,BACK-MAJ:MIN"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    rows = [line.split() for line in done.stdout.splitlines()]
+    wanted = f"{os.major(number)}:{os.minor(number)}"
+    return [row[0] for row in rows if row[1:] == [wanted]]

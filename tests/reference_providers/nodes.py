@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 import uuid
 from pathlib import Path
 
@@ -92,7 +93,7 @@ class Node:
     def crash(self) -> None:
         """Lose everything that a node loses when it stops: its mappings and its /run."""
         for link in self.run_directory.glob("ganeti-extstorage/*/attached/*"):
-            subprocess.run(["losetup", "--detach", link.readlink()], check=True)
+            detach(str(link.readlink()))
             link.unlink()
 
 
@@ -115,7 +116,16 @@ def mapped(directory: Path) -> dict[str, str]:
 def unmap(directory: Path) -> None:
     """Detach every loop device that maps a file below ``directory``."""
     for device in mapped(directory):
-        subprocess.run(["losetup", "--detach", device], check=False)
+        detach(device)
+
+
+def detach(device: str) -> None:
+    """Detach the loop ``device`` and wait until it is free: anybody may have it open just now."""
+    subprocess.run(["losetup", "--detach", device], check=True)
+    give_up = time.monotonic() + 10
+    while Path(f"/sys/block/{Path(device).name}/loop").exists():
+        assert time.monotonic() < give_up, f"{device} stays in use"
+        time.sleep(0.01)
 
 
 def read(device: str, offset: int, length: int = 512) -> bytes:

@@ -88,6 +88,7 @@ def test_where_blocks_are_shared_a_busy_volume_is_frozen_at_one_moment(
     assert before <= number(frozen, FIRST) <= after + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inode_size", ["128", "256"])  # 128: times in whole seconds
 def test_where_blocks_are_copied_a_busy_volume_is_refused(
     node: Node, make_file_system: FileSystems, inode_size: str
