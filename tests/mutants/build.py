@@ -16,6 +16,7 @@ _KINDS: dict[str, type] = {
     "breaks": list,
     "why": str,
     "rename": str,
+    "share": list,
     "remove": list,
     "directories": list,
     "links": dict,
@@ -50,6 +51,7 @@ class Mutant:
     breaks: tuple[str, ...]
     why: str
     rename: str
+    share: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
     links: dict[str, str] = field(default_factory=dict)
@@ -80,6 +82,7 @@ def load(directory: Path) -> Mutant:
         breaks=tuple(data["breaks"]),
         why=data["why"],
         rename=data.get("rename", directory.name),
+        share=tuple(data.get("share", ())),
         remove=tuple(data.get("remove", ())),
         directories=tuple(data.get("directories", ())),
         links=data.get("links", {}),
@@ -106,6 +109,8 @@ def build(mutant: Mutant | Path, target_parent: Path) -> Path:
         (target / name).symlink_to(link)
     for edit in mutant.edits:
         _apply(edit, _existing(target, edit.file, mutant), mutant)
+    for name in mutant.share:
+        shutil.copy(MUTANTS / "shared" / name, target)
     overlay = mutant.path / "overlay"
     if overlay.is_dir():
         shutil.copytree(overlay, target, symlinks=True, dirs_exist_ok=True)
