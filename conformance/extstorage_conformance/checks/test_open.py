@@ -11,6 +11,7 @@ from extstorage_conformance.rules import Level, rule
 from extstorage_conformance.violation import Blocked, Violation
 
 if TYPE_CHECKING:
+    from extstorage.host.call import Call
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.volume import Volume
 
@@ -81,10 +82,21 @@ def test_open_again_succeeds(subject: Subject) -> None:
     for generation, exclusive in enumerate((True, True, False, False, True), start=1):
         _judge_open(volume, generation, exclusive=exclusive)
     if subject.provides("close"):
-        volume.given("close")
-        if not is_mapped(volume.path):
-            raise Blocked(f"close detached {volume.path}", subject.calls[-1])
+        _close(volume)
         _judge_open(volume, generation + 1, exclusive=True)
+
+
+def _close(volume: Volume) -> Call:
+    """Close as a given step; raises Blocked when it detaches: the path may be another's by now."""
+    mapping = mapping_of(volume.path)
+    call = volume.given("close")
+    if not _still_shows(volume, mapping):
+        raise Blocked(f"close detached {volume.path}", call)
+    return call
+
+
+def _still_shows(volume: Volume, mapping: str) -> bool:
+    return is_mapped(volume.path) and mapping_of(volume.path) == mapping
 
 
 def _judge_open(volume: Volume, generation: int, *, exclusive: bool) -> None:
@@ -127,8 +139,10 @@ def test_close_leaves_the_volume_attached(subject: Subject) -> None:
     volume again without attaching it, under a process that holds the device.
     """
     volume = _opened(subject)
+    mapping = mapping_of(volume.path)
     call = volume.given("close")
-    judge.holds(is_mapped(volume.path), f"{volume.path} to stay mapped", "it is not mapped", call)
+    there = _still_shows(volume, mapping)
+    judge.holds(there, f"{volume.path} to show the volume still", "it does not", call)
     judge.succeeds(volume.call("detach"), "a closed volume is detached next")
 
 
@@ -146,10 +160,7 @@ def test_close_stops_writes(subject: Subject) -> None:
     took over.
     """
     volume = _opened(subject)
-    mapping = mapping_of(volume.path)
-    call = volume.given("close")
-    if not is_mapped(volume.path) or mapping_of(volume.path) != mapping:
-        raise Blocked(f"close detached {volume.path}", call)  # it may be somebody else's by now
+    call = _close(volume)
     try:
         stamps.write(volume.path, volume.name, volume.offsets()[:1])
     except OSError:
