@@ -41,6 +41,7 @@ _EXERCISED = {Outcome.PASSED, Outcome.FAILED, Outcome.WAIVED, Outcome.UNEXPECTED
 class Result:
     """One rule's outcome; ``message`` and ``replay`` are empty when it passed.
 
+    ``methods`` are those whose scripts the check ran, its cleaning up aside.
     ``duration_s`` is the check with its preparation, ``script_s`` the part of it
     spent inside the provider's scripts, in seconds.
     """
@@ -50,14 +51,16 @@ class Result:
     outcome: Outcome
     message: str = ""
     replay: str = ""
+    methods: tuple[str, ...] = ()
     duration_s: float = 0.0
     script_s: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as a JSON object."""
-        return {**asdict(self), "outcome": self.outcome.value}
+        return {**asdict(self), "outcome": self.outcome.value, "methods": list(self.methods)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Result:
         """Return the result that ``to_json`` made ``data`` of."""
-        return cls(**{**data, "outcome": Outcome(data["outcome"])})
+        known = {"outcome": Outcome(data["outcome"]), "methods": tuple(data["methods"])}
+        return cls(**data | known)

@@ -171,8 +171,16 @@ def _result(
     rule: Rule, item: pytest.Item, outcome: Outcome, message: str = "", replay: str = ""
 ) -> Result:
     subject = _subject(item)
-    seconds = subject.script_seconds if subject is not None else 0.0
-    return Result(rule.id, rule.level.value, outcome, message, replay, script_s=seconds)
+    calls = subject.calls if subject is not None else []
+    return Result(
+        rule.id,
+        rule.level.value,
+        outcome,
+        message,
+        replay,
+        methods=tuple(sorted({call.invocation.method for call in calls})),
+        script_s=round(sum(call.seconds for call in calls), 4),
+    )
 
 
 def breaks_conformance(result: Result) -> bool:

@@ -153,11 +153,6 @@ class Subject:
         except (OSError, OpExecError) as error:
             raise Blocked(f"{invocation.method} cannot be executed: {error}") from None
 
-    @property
-    def script_seconds(self) -> float:
-        """The time spent inside the provider's scripts so far, in seconds."""
-        return sum(call.seconds for call in self.calls)
-
     def left(self) -> list[Item]:
         """Return what exists now and did not before the test, after a moment's patience."""
         return self.suite.survey.left_since(self.baseline)

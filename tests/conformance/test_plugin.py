@@ -170,7 +170,7 @@ def test_missing_secret_is_told_in_one_line(workbench: Workbench) -> None:
 
 
 @pytest.mark.parametrize(
-    "text, expected",
+    ("text", "expected"),
     [
         ("[capabilties]\n", "unknown table [capabilties]"),
         ("[capabilities]\nzeroes = true\n", "unknown key 'zeroes'"),

@@ -16,7 +16,7 @@ def _verdict(*outcomes: tuple[str, Outcome]) -> Verdict:
 
 
 @pytest.mark.parametrize(
-    "outcomes, expected",
+    ("outcomes", "expected"),
     [
         ([("MUST", Outcome.PASSED)], ExitCode.CONFORMS),
         ([("MUST", Outcome.PASSED), ("SHOULD", Outcome.FAILED)], ExitCode.CONFORMS),
@@ -62,6 +62,6 @@ def test_counts_say_how_many_were_really_exercised() -> None:
 
 
 def test_result_survives_json() -> None:
-    result = Result("ES-LEAK-02", "MUST", Outcome.UNEXPECTED_PASS, "m", "r", 1.5, 0.5)
+    result = Result("ES-LEAK-02", "MUST", Outcome.UNEXPECTED_PASS, "m", "r", ("attach",), 1.5, 0.5)
 
     assert Result.from_json(result.to_json()) == result

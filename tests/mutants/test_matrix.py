@@ -1,0 +1,92 @@
+"""Mutant x rule: each mutant fails the rules that it names, and no other.
+
+A rule whose check runs none of the scripts that a mutant changes cannot tell the mutant from its
+good base, so it is left out; a good base's own run says which scripts each rule runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from extstorage.contract.methods import METHOD_NAMES
+from tests.mutants.build import Mutant, all_mutants, build
+
+Report = dict[str, Any]
+
+
+@pytest.mark.parametrize("mutant", all_mutants(), ids=lambda mutant: mutant.name)
+def test_mutant_fails_exactly_the_rules_it_names(mutant: Mutant, tmp_path: Path) -> None:
+    report = conform(build(mutant, tmp_path), tmp_path, affected_rules(mutant))
+
+    failed = {rule["id"] for rule in report["rules"] if rule["outcome"] == "failed"}
+    assert not [rule["message"] for rule in report["rules"] if rule["outcome"] == "error"]
+    assert failed == set(mutant.breaks), messages(report, failed ^ set(mutant.breaks))
+
+
+def conform(provider: Path, directory: Path, rule_ids: set[str]) -> Report:
+    """Judge ``provider`` by the rules named, or by the standard profile if none is."""
+    path = directory / "report.json"
+    completed = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
+            *("-c", os.devnull, f"--rootdir={directory}"),
+            f"--extstorage-provider={provider}",
+            f"--extstorage-json={path}",
+            *(f"--extstorage-rule={rule_id}" for rule_id in sorted(rule_ids)),
+        ],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert path.exists(), completed.stdout + completed.stderr
+    report: Report = json.loads(path.read_text(encoding="utf-8"))
+    return report
+
+
+def affected_rules(mutant: Mutant) -> set[str]:
+    """Return the rules that can see what ``mutant`` changes; the empty set stands for all."""
+    changed = changed_files(mutant)
+    if not changed <= set(METHOD_NAMES):
+        return set()
+    seen = {
+        rule["id"]
+        for rule in report_of_base(mutant.base)["rules"]
+        if not rule["methods"] or changed & set(rule["methods"])
+    }
+    return seen | set(mutant.breaks)
+
+
+def changed_files(mutant: Mutant) -> set[str]:
+    """Return the files of the base that ``mutant`` changes or takes away."""
+    overlay = mutant.path / "overlay"
+    overlaid = {str(path.relative_to(overlay)) for path in overlay.rglob("*") if path.is_file()}
+    edited = {edit.file for edit in mutant.edits}
+    changed = {*mutant.remove, *mutant.directories, *mutant.links, *mutant.mode, *edited}
+    in_base = {name for name in overlaid if (mutant.base / name).exists()}
+    return changed | in_base | ({"the name"} if mutant.rename != mutant.name else set())
+
+
+@cache
+def report_of_base(base: Path) -> Report:
+    """Return the report on a good provider."""
+    with TemporaryDirectory() as directory:
+        return conform(base, Path(directory), set())
+
+
+def messages(report: Report, rule_ids: set[str]) -> str:
+    """Return what the report says of these rules."""
+    return "\n".join(
+        f"{rule['id']} {rule['outcome']}: {rule['message']}"
+        for rule in report["rules"]
+        if rule["id"] in rule_ids
+    )
