@@ -68,7 +68,7 @@ def test_every_key(directory: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text, message",
+    ("text", "message"),
     [
         ("colour = 1", "unknown key 'colour'"),
         ("remove = 1", "remove must be a list"),
@@ -87,7 +87,7 @@ def test_what_does_not_fit_is_refused(
 
 
 @pytest.mark.parametrize(
-    "text, message",
+    ("text", "message"),
     [
         ("", "base is missing"),
         ('base = "nowhere"\nbreaks = ["ES-X-01"]\nwhy = "x"', "no provider 'nowhere'"),
