@@ -288,6 +288,9 @@ def test_a_removed_volumes_mapping_is_not_returned(subject: Subject) -> None:
     call = volume.judge_attach()
     if "(deleted)" in mapping_of(volume.path):
         raise Violation("a device of the new volume", f"{volume.path} maps a deleted file", call)
+    if subject.configuration.capabilities["zeroed"]:
+        old = stamps.nonzero_blocks(volume.path, volume.offsets())
+        judge.holds(not old, "an empty volume", f"{volume.path} shows the old one's data", call)
     volume.stamp(generation=2)
     volume.detach()
     volume.attach()
