@@ -82,7 +82,7 @@ def test_failed_create_leaves_nothing(subject: Subject, tmp_path: Path) -> None:
     """A create that fails leaves nothing behind.
 
     Ganeti never calls remove for it. Failures here: impossible sizes, invalid
-    parameters, no program found in PATH, no file that can be written.
+    parameters, no program found in PATH, a full disk.
     """
     failed = False
     for invocation in _hopeless(subject, tmp_path):
@@ -140,6 +140,7 @@ def test_existing_volume_is_not_harmed(subject: Subject) -> None:
 def test_existing_volume_of_another_size_is_an_error(subject: Subject) -> None:
     """Create fails when the name exists with a smaller size."""
     volume = subject.created()
+    volume.given("attach")
     larger = subject.volume(name=volume.name, size_mib=2 * volume.size_mib)
     judge.fails(larger.call("create"), f"{volume.name} exists with {volume.size_mib} MiB")
 
@@ -151,7 +152,9 @@ def test_existing_volume_is_treated_as_declared(subject: Subject) -> None:
     The capability create_existing of conformance.toml declares it; what is
     there already is other data than a new instance expects.
     """
-    call = subject.created().call("create")
+    volume = subject.created()
+    volume.given("attach")
+    call = volume.call("create")
     declared = subject.configuration.capabilities["create_existing"]
     if declared == "fails":
         judge.fails(call, "the name exists; or declare create_existing")

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
-from extstorage_conformance.life import as_ganeti_calls, compare, live
+from extstorage_conformance.comparison import as_ganeti_calls, as_well
 from extstorage_conformance.rules import Level, rule
-from extstorage_conformance.violation import Violation
 
 if TYPE_CHECKING:
     from extstorage.host.invocation import Invocation
@@ -83,17 +82,7 @@ def test_works_elsewhere_under_another_name(subject: Subject, tmp_path: Path) ->
         placed = invocation.replace(provider=other, argv=(script,), directory=other.path)
         return placed.with_variables(EXTP_PROVIDER=other.name)
 
-    def tested() -> None:
-        volume = subject.volume()
-        try:
-            live(volume, moved)
-        except Violation:
-            # The copy may keep its volumes apart: the original cannot clean up for it.
-            for method in ("detach", "remove"):
-                subject.run(moved(volume.prepare(method)))
-            raise
-
-    compare(tested, lambda: live(subject.volume(), as_ganeti_calls))
+    as_well(subject, moved, as_ganeti_calls)
 
 
 def _copy(provider: Path, copy: Path) -> None:

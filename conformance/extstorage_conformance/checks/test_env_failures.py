@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from extstorage.contract.methods import METHOD_NAMES
 from extstorage_conformance import judge
+from extstorage_conformance.comparison import as_ganeti_calls, compare
 from extstorage_conformance.faults import without_tools, without_writes
-from extstorage_conformance.life import as_ganeti_calls, compare, ordinary
+from extstorage_conformance.life import ordinary
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from extstorage.host.call import Call
-    from extstorage_conformance.life import Change
+    from extstorage_conformance.comparison import Change
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.volume import Volume
 
@@ -34,7 +35,7 @@ _SHOWN_LINES = 20
 def test_success_is_true(subject: Subject, tmp_path: Path) -> None:
     """A script that meets a fault exits non-zero, or has done its work all the same.
 
-    Faults here: no program is found in PATH; no file can be written. A failure
+    Faults here: no program is found in PATH; the disk is full. A failure
     told as success is the commonest grave fault of real providers.
     """
     faults: tuple[Change, ...] = (
@@ -100,11 +101,43 @@ def _snapshot(subject: Subject, change: Change) -> None:
     source="lib/storage/extstorage.py _ExtStorageAction (the last 20 lines are the error)",
 )
 def test_failures_are_explained(subject: Subject) -> None:
-    """A script that fails says why, in ASCII, within the last 20 lines of its output.
+    """A script that fails says so in a line of ASCII, within the last 20 lines of its output.
 
     They are all that an operator sees; bytes beyond ASCII hide them, or crash the client.
     """
     unknown = subject.volume()
+    for call in _failures(subject, unknown):
+        output = _output(call)
+        lines = output.splitlines()[-_SHOWN_LINES:]
+        judge.holds(any(line.strip() for line in lines), "a line that says why", "none", call)
+        judge.holds(output.isascii(), "ASCII only", repr(output[:80]), call)
+
+
+@rule(
+    "ES-ENV-09",
+    Level.SHOULD,
+    source="lib/storage/extstorage.py _ExtStorageAction (the last 20 lines are the error)",
+)
+def test_explanations_do_not_scroll_away(subject: Subject) -> None:
+    """When the output of a script that fails names the volume, one of the last 20 lines does.
+
+    A usage text after the message hides the message: operators see 20 lines.
+    """
+    unknown = subject.volume()
+    name = unknown.name.encode()
+    for call in _failures(subject, unknown):
+        lines = _output(call).splitlines()
+        naming = [number for number, line in enumerate(lines, start=1) if name in line]
+        judge.holds(
+            not naming or naming[-1] > len(lines) - _SHOWN_LINES,
+            f"the message within the last {_SHOWN_LINES} lines",
+            f"it is line {naming[-1] if naming else 0} of {len(lines)}",
+            call,
+        )
+
+
+def _failures(subject: Subject, unknown: Volume) -> list[Call]:
+    """Make calls that cannot succeed; raises Blocked if all do."""
     calls = [
         subject.run(unknown.prepare("create").with_variables(VOL_SIZE="0")),
         unknown.call("attach"),
@@ -113,11 +146,11 @@ def test_failures_are_explained(subject: Subject) -> None:
     failures = [call for call in calls if call.failed]
     if not failures:
         raise Blocked("calls that cannot succeed all exited 0", calls[0])
-    for call in failures:
-        output = call.log_bytes + call.stdout_bytes + call.stderr_bytes
-        lines = output.splitlines()[-_SHOWN_LINES:]
-        judge.holds(any(line.strip() for line in lines), "a line that says why", "none", call)
-        judge.holds(output.isascii(), "ASCII only", repr(output[:80]), call)
+    return failures
+
+
+def _output(call: Call) -> bytes:
+    return call.log_bytes + call.stdout_bytes + call.stderr_bytes
 
 
 @rule(
@@ -166,6 +199,7 @@ def _incomplete_calls(subject: Subject, bystander: Volume) -> Iterator[Call]:
 def test_help_is_given(subject: Subject) -> None:
     """Called with -h or --help a script prints how it is used, exits 0 and does nothing."""
     volume = subject.created()
+    volume.given("attach")
     future = subject.volume()
     for method in filter(subject.provides, METHOD_NAMES):
         invocation = ordinary(future if method == "create" else volume, method)
@@ -183,6 +217,7 @@ def test_arguments_are_refused(subject: Subject) -> None:
     verify is left out: its arguments choose checks.
     """
     volume = subject.created()
+    volume.given("attach")
     future = subject.volume()
     for method in filter(subject.provides, METHOD_NAMES):
         if method != "verify":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _PATH = daemon_environment()["PATH"]
 _COMPILE = "import sys; compile(open(sys.argv[1], 'rb').read(), sys.argv[1], 'exec')"
 _UNQUOTED = 2086
+_CARRIAGE_RETURN = 1017
 _SHELLCHECK_DIALECTS = {"ash": "busybox", "ksh93": "ksh", "mksh": "ksh"}
 _TIMEOUT_S = 60
 
@@ -148,7 +149,7 @@ def _shell_files(source: ProviderSource) -> dict[str, list[SourceFile]]:
 def _matters(comment: dict[str, Any], file: SourceFile) -> bool:
     """Return whether it is an error, or a variable of Ganeti's without quotes."""
     if comment["level"] == "error":
-        return True
+        return bool(comment["code"] != _CARRIAGE_RETURN)  # ES-LINT-01 says it
     line = file.text.splitlines()[comment["line"] - 1]
     expansion = line[comment["column"] - 1 : comment["endColumn"] - 1]
     return bool(comment["code"] == _UNQUOTED and ("VOL_" in expansion or "EXTP_" in expansion))

@@ -138,7 +138,11 @@ def _declared_in(node: ast.ClassDef, kinds: set[str]) -> Iterator[tuple[str, int
 def _declared(source: ProviderSource) -> dict[str, int]:
     """Return the variable of each declared parameter, with its line in parameters.list."""
     lines = enumerate(parse(source.parameters or ""), start=1)
-    return {PARAMETER_PREFIX + words[0].upper(): number for number, words in lines if words}
+    return {
+        PARAMETER_PREFIX + words[0].upper(): number
+        for number, words in lines
+        if words and not words[0].startswith("#")  # the comment itself is what is wrong there
+    }
 
 
 def _parameters_match(source: ProviderSource) -> Iterator[Place]:
