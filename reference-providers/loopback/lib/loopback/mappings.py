@@ -108,7 +108,9 @@ class Mappings:
         give_up = time.monotonic() + _PATIENCE_S
         while not self._let_go(path, volume, read_only=read_only):
             if time.monotonic() > give_up:
-                raise ProviderError(f"{path} is in use: stop what has it open, then detach again")
+                from loopback.users import users_of
+
+                raise ProviderError(f"{path} is in use ({users_of(path)}): stop it, detach again")
             time.sleep(0.05)
 
     def _let_go(self, path: str, volume: str, *, read_only: bool) -> bool:
