@@ -187,11 +187,8 @@ def test_attach_alone_gives_io(subject: Subject) -> None:
 
     Releases before 2.14 call neither open nor close.
     """
-    volume = subject.volume()
-    volume.given("create")
-    call = volume.given("attach")
-    volume.path = call.stdout.split("\n")[0]
-    volume.judge_io(call, 1, volume.offsets()[:2])
+    volume = subject.attached()
+    volume.judge_io(subject.calls[-1], 1, volume.offsets()[:2])
 
 
 @rule(
