@@ -35,8 +35,7 @@ LIFE = (
         "gnt-instance add, with installation and start",
         "create attach open setinfo attach open attach open",
     ),
-    Pattern("gnt-instance info", "attach"),
-    Pattern("gnt-cluster verify", "attach"),
+    Pattern("gnt-instance info, gnt-cluster verify", "attach"),
     Pattern("gnt-instance reboot, hard", "attach open"),
     Pattern("gnt-instance reboot, full", "attach detach attach open attach open"),
     Pattern(
@@ -48,18 +47,11 @@ LIFE = (
         "attach snapshot attach open snapshot.attach snapshot.open "
         "snapshot.attach snapshot.detach snapshot.remove",
     ),
-    Pattern(
-        "gnt-backup export",
-        "attach snapshot attach open attach open snapshot.attach snapshot.open "
-        "snapshot.attach snapshot.detach snapshot.remove",
-    ),
     Pattern("gnt-instance startup after the instance crashed", "attach open attach open"),
     Pattern("gnt-instance shutdown", "attach detach"),
     Pattern("gnt-instance info, stopped (leaves the disk attached)", "attach"),
     Pattern("gnt-instance deactivate-disks", "attach detach"),
     Pattern("gnt-instance deactivate-disks, inactive", "attach detach"),
-    Pattern("gnt-instance startup", "attach open attach open"),
-    Pattern("gnt-instance shutdown", "attach detach"),
     Pattern("gnt-instance activate-disks", "attach open"),
     Pattern("gnt-instance deactivate-disks", "attach detach"),
     Pattern(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from extstorage.contract.variables import PARAMETER_PREFIX
 from extstorage_conformance import judge
+from extstorage_conformance.faults import without_writes
 from extstorage_conformance.life import ordinary, snapshot_of, through
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import NotApplicable
@@ -102,6 +103,9 @@ def _wrong(subject: Subject, volume: Volume) -> Iterator[Invocation]:
     yield volume.prepare("create").with_variables(VOL_SIZE=str(2 * volume.size_mib))
     yield ordinary(volume, "grow").with_variables(VOL_NEW_SIZE="many")
     yield ordinary(volume, "grow").without("VOL_NEW_SIZE")
+    yield without_writes(subject.volume().prepare("create"))
+    for method in filter(subject.uses, ("snapshot", "grow", "attach")):
+        yield without_writes(ordinary(volume, method))
 
 
 @rule(
