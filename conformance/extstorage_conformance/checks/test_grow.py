@@ -10,6 +10,7 @@ from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked
 
 if TYPE_CHECKING:
+    from extstorage.host.invocation import Invocation
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.volume import Volume
 
@@ -40,6 +41,16 @@ def _mapped_anew_mib(volume: Volume) -> float:
     return volume.device_mib()
 
 
+def _given_growth(volume: Volume, new_mib: int) -> float:
+    """Grow as a given step; return the size in MiB, or raise Blocked if it is a wrong one."""
+    before = volume.device_mib()
+    call = volume.given("grow", new_size_mib=new_mib)
+    after = _mapped_anew_mib(volume)
+    if not new_mib <= after < new_mib + before:
+        raise Blocked(f"grow to {new_mib} MiB gave {after:g} MiB, which ES-GROW-01 judges", call)
+    return after
+
+
 @rule("ES-GROW-01", Level.MUST, source=_MAN, needs=("device",))
 def test_volume_has_the_new_size(subject: Subject) -> None:
     """After grow the volume has VOL_NEW_SIZE MiB; more only by rounding.
@@ -48,7 +59,12 @@ def test_volume_has_the_new_size(subject: Subject) -> None:
     """
     volume, new_mib = _to_grow(subject), _larger_mib(subject)
     before = volume.device_mib()
-    call = judge.succeeds(volume.call("grow", new_size_mib=new_mib))
+    call = volume.call("grow", new_size_mib=new_mib)
+    if call.exit_code:
+        volume.detach()
+        if volume.call("grow", new_size_mib=new_mib).succeeded:
+            raise Blocked("grow refuses an attached volume, which ES-GROW-03 judges", call)
+    judge.succeeds(call)
     after = _mapped_anew_mib(volume)
     judge.holds(after >= new_mib, f"at least {new_mib} MiB", f"{after:g} MiB", call)
     # The volume had a whole number of the back end's units: rounding adds less than it had.
@@ -118,7 +134,14 @@ def test_same_size_is_no_error(subject: Subject) -> None:
     """
     volume = subject.created(size_mib=_size_mib(subject))
     volume.given("attach")
-    judge.succeeds(volume.call("grow", new_size_mib=volume.size_mib), "it has that size")
+    new_mib = _larger_mib(subject)
+    volume.given("grow", new_size_mib=new_mib)
+    judge.succeeds(subject.run(_to_same_size(volume, new_mib)), "it has that size")
+
+
+def _to_same_size(volume: Volume, size_mib: int) -> Invocation:
+    same = volume.prepare("grow", new_size_mib=size_mib)
+    return same.with_variables(VOL_SIZE=str(size_mib))
 
 
 @rule("ES-GROW-06", Level.MUST, source="derived: data safety", needs=("device",))
@@ -154,8 +177,9 @@ def test_grow_is_repeated(subject: Subject) -> None:
     The volume's real size decides, not VOL_SIZE, which is what Ganeti believes.
     """
     volume, new_mib = _to_grow(subject), _larger_mib(subject)
-    volume.given("grow", new_size_mib=new_mib)
-    first = _mapped_anew_mib(volume)
+    first = _given_growth(volume, new_mib)
+    if subject.run(_to_same_size(volume, new_mib)).failed:
+        raise Blocked("grow refuses the size that there is, which ES-GROW-05 judges")
     call = judge.succeeds(volume.call("grow", new_size_mib=new_mib), "it has that size")
     second = _mapped_anew_mib(volume)
     judge.holds(second == first, f"{first:g} MiB, as after the first", f"{second:g} MiB", call)
@@ -172,7 +196,8 @@ def test_failed_grow_changes_nothing(subject: Subject) -> None:
     """Grow to a size that cannot be had fails and leaves size and data as they were."""
     volume = _to_grow(subject)
     volume.stamp()
-    before = volume.device_mib()
+    before = _given_growth(volume, _larger_mib(subject))
+    volume.given_stamps()
     for new_mib in (_HUGE_MIB, _IMPOSSIBLE_MIB):
         call = judge.ended(volume.call("grow", new_size_mib=new_mib))
         volume.detach()
@@ -195,9 +220,8 @@ def test_failed_grow_changes_nothing(subject: Subject) -> None:
 def test_new_space_reads_as_zeros(subject: Subject) -> None:
     """The space that grow adds reads as zeros."""
     volume, new_mib = _to_grow(subject), _larger_mib(subject)
-    call = volume.given("grow", new_size_mib=new_mib)
-    if _mapped_anew_mib(volume) < new_mib:
-        raise Blocked("grow did not grow the volume, which ES-GROW-01 judges", call)
+    _given_growth(volume, new_mib)
+    call = subject.calls[-1]
     old_bytes, added_bytes = (
         mib * stamps.MIB for mib in (volume.size_mib, new_mib - volume.size_mib)
     )

@@ -124,8 +124,12 @@ def test_other_volumes_keep_their_data(subject: Subject) -> None:
     disk10 must not go with disk1.
     """
     volume, others = neighbours(subject)
-    for each in (volume, *others):
-        each.detach()
+    volume.detach()
+    for other in others:
+        other.detach()
+        other.attach()
+        other.given_stamps()
+        other.detach()
     call = volume.given("remove")
     for other in others:
         other.judge_attach()
