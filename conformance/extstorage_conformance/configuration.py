@@ -192,6 +192,8 @@ def _options(content: dict[str, Any], options: dict[str, Option], where: str) ->
         if type(value) is not type(option.default):
             expected = type(option.default).__name__
             raise ConfigurationError(f"{where}: {key} must be a {expected}, not {value!r}")
+        if isinstance(value, list) and not all(isinstance(element, str) for element in value):
+            raise ConfigurationError(f"{where}: {key} must be a list of strings, not {value!r}")
         if option.choices and value not in option.choices:
             raise ConfigurationError(
                 f"{where}: {key} must be one of {', '.join(option.choices)}, not {value!r}"
@@ -202,9 +204,12 @@ def _options(content: dict[str, Any], options: dict[str, Option], where: str) ->
 def _check_values(checked: dict[str, dict[str, Any]], where: str) -> None:
     for name in checked["run"]["releases"]:
         try:
-            release(str(name))
+            release(name)
         except ValueError as error:
             raise ConfigurationError(f"{where}: [run] releases: {error}") from None
+    timeout = checked["run"]["script_timeout"]
+    if timeout < 1:
+        raise ConfigurationError(f"{where}: [run] script_timeout must be positive, not {timeout}")
     for key, value in checked["sizes"].items():
         if value < (0 if key == "maximum" else 1):
             raise ConfigurationError(f"{where}: [sizes] {key} must be positive, not {value}")
