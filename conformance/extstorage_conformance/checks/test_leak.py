@@ -104,7 +104,7 @@ def _wrong(subject: Subject, volume: Volume) -> Iterator[Invocation]:
     yield ordinary(volume, "grow").with_variables(VOL_NEW_SIZE="many")
     yield ordinary(volume, "grow").without("VOL_NEW_SIZE")
     yield without_writes(subject.volume().prepare("create"))
-    for method in filter(subject.uses, ("snapshot", "grow", "attach")):
+    for method in filter(subject.uses, ("snapshot", "grow")):
         yield without_writes(ordinary(volume, method))
 
 
