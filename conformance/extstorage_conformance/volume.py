@@ -116,12 +116,19 @@ class Volume:
 
         Ganeti opens a volume before any I/O, and a provider with open may insist on it.
         """
+        error = self._refusal()
+        if error is not None and self.subject.opens():
+            self.given("open", exclusive=True)
+            error = self._refusal()
+        if error is not None:
+            raise Blocked(f"the device {self.path} takes no I/O: {error}")
+
+    def _refusal(self) -> OSError | None:
         try:
             stamps.probe(self.path)
         except OSError as error:
-            if not self.subject.opens():
-                raise Blocked(f"the device {self.path} takes no I/O: {error}") from None
-            self.given("open", exclusive=True)
+            return error
+        return None
 
     def attach_again(self) -> None:
         """Attach the attached volume as a given step; raises Blocked when its path changes."""
@@ -151,6 +158,13 @@ class Volume:
             stamps.write_through_cache(self.path, self.name, self._chosen(offsets), generation)
         except OSError as error:
             raise Blocked(f"writing to {self.path} failed: {error}") from None
+
+    def stamp_for_good(self) -> None:
+        """Stamp, detach, attach and read as given steps; raises Blocked when that loses data."""
+        self.stamp()
+        self.detach()
+        self.attach()
+        self.given_stamps()
 
     def given_stamps(self, generation: int = 1, offsets: Iterable[int] | None = None) -> None:
         """Read what ``stamp`` wrote as a given step; raises Blocked when it is not there."""

@@ -76,7 +76,7 @@ def test_volume_has_the_new_size(subject: Subject) -> None:
 def test_old_contents_are_unchanged(subject: Subject) -> None:
     """Grow leaves everything that was on the volume where it was."""
     volume = _to_grow(subject)
-    volume.stamp()
+    volume.stamp_for_good()
     call = volume.given("grow", new_size_mib=_larger_mib(subject))
     volume.attach()
     volume.judge_stamps(call)
@@ -126,16 +126,15 @@ def test_attached_device_shows_the_new_size(subject: Subject) -> None:
     Level.SHOULD,
     source="src/Ganeti/OpParams.hs pDiskChgAmount (not negative); LUInstanceGrowDisk (delta < 0)",
     profile=Profile.STANDARD,
+    needs=("device",),
 )
 def test_same_size_is_no_error(subject: Subject) -> None:
     """Grow to the size that the volume has exits 0.
 
     Ganeti lets an amount of 0 pass, although the man page promises more.
     """
-    volume = subject.created(size_mib=_size_mib(subject))
-    volume.given("attach")
-    new_mib = _larger_mib(subject)
-    volume.given("grow", new_size_mib=new_mib)
+    volume, new_mib = _to_grow(subject), _larger_mib(subject)
+    _given_growth(volume, new_mib)
     judge.succeeds(subject.run(_to_same_size(volume, new_mib)), "it has that size")
 
 
@@ -151,7 +150,7 @@ def test_volume_is_never_made_smaller(subject: Subject) -> None:
     The recorded size can be behind the real one, as after a grow that failed half-way.
     """
     volume = subject.attached(size_mib=_larger_mib(subject))
-    volume.stamp()
+    volume.stamp_for_good()
     before = volume.device_mib()
     smaller_mib = _size_mib(subject)
     refused = volume.call("grow", new_size_mib=smaller_mib)
@@ -243,6 +242,8 @@ def test_new_space_reads_as_zeros(subject: Subject) -> None:
 def test_other_volumes_keep_size_and_data(subject: Subject) -> None:
     """Grow of one volume leaves all others as they are, even if their names begin with its own."""
     volume, others = neighbours(subject)
+    for other in others:
+        other.stamp_for_good()
     sizes = [other.device_mib() for other in others]
     call = volume.given("grow", new_size_mib=_larger_mib(subject))
     for other, before in zip(others, sizes, strict=True):

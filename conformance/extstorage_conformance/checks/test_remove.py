@@ -26,6 +26,14 @@ def _given_attach_tells(subject: Subject) -> None:
         raise Blocked("attach accepts a volume that never was, which ES-ATTACH-03 judges", call)
 
 
+def _given_remove_works(subject: Subject) -> None:
+    """Make sure that remove of a volume that nobody uses does its work; raises Blocked."""
+    volume = subject.created()
+    call = volume.given("remove")
+    if volume.call("attach").succeeded:
+        raise Blocked("what was removed is attached, which ES-REMOVE-01 judges", call)
+
+
 def _judge_gone(volume: Volume, removed: Call) -> None:
     """Judge that the volume of which remove said that it is gone is so."""
     attached = volume.call("attach").succeeded
@@ -65,7 +73,7 @@ def test_truth_is_told_about_an_attached_volume(subject: Subject) -> None:
     Ganeti detaches first. The order here makes many back ends refuse, and shows
     whether remove passes that on.
     """
-    _given_attach_tells(subject)
+    _given_remove_works(subject)
     volume = subject.attached()
     volume.stamp()
     call = judge.ended(volume.call("remove"))
@@ -97,7 +105,7 @@ def test_remove_is_repeated_after_a_failure(subject: Subject) -> None:
     Ganeti attaches, detaches and removes again until it works: the first failure
     must not leave half a volume that none of these accepts.
     """
-    _given_attach_tells(subject)
+    _given_remove_works(subject)
     volume = subject.attached()
     volume.attach_again()
     with held(volume.path):
@@ -126,9 +134,7 @@ def test_other_volumes_keep_their_data(subject: Subject) -> None:
     volume, others = neighbours(subject)
     volume.detach()
     for other in others:
-        other.detach()
-        other.attach()
-        other.given_stamps()
+        other.stamp_for_good()
         other.detach()
     call = volume.given("remove")
     for other in others:
@@ -151,7 +157,7 @@ def test_snapshot_is_treated_as_declared(subject: Subject) -> None:
     """
     declared = subject.configuration.capabilities["remove_with_snapshots"]
     volume = subject.attached()
-    volume.stamp()
+    volume.stamp_for_good()
     snapshot = subject.volume(name=f"{volume.name}.snap")
     volume.given("snapshot", snapshot_name=snapshot.name, snapshot_size_mib=snapshot.size_mib)
     volume.detach()
