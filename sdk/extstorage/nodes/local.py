@@ -8,17 +8,20 @@ import select
 import signal
 import socket
 import subprocess
+import threading
 import time
+import weakref
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
-from extstorage.nodes.node import CannotExecute, Command, Completed
+from extstorage.nodes import agent
+from extstorage.nodes.agent_process import AgentProcess, python_command
+from extstorage.nodes.jobs import LINGER_S
+from extstorage.nodes.node import CannotExecute, Command, Completed, Facts
+from extstorage.nodes.remote import RemoteNode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-LINGER_S = 2.0
-"""Seconds that a process group gets between SIGTERM and SIGKILL."""
 
 _LAST_READ_S = 0.1  # what a killed group has left in the pipes comes at once
 _READ_SIZE = 1 << 16
@@ -29,6 +32,8 @@ class LocalNode:
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or socket.gethostname()
+        self._lock = threading.Lock()
+        self._answering: RemoteNode | None = None
 
     def run(self, command: Command) -> Completed:
         """Run a program to its end; see Node.run."""
@@ -64,6 +69,29 @@ class LocalNode:
     def make_directory(self, path: str, mode: int) -> None:
         """Make a directory and its missing parents; one that exists is left as it is."""
         Path(path).mkdir(mode=mode, parents=True, exist_ok=True)
+
+    def copy_directory(self, source: str, target: str) -> None:
+        """Copy a directory; see Node.copy_directory."""
+        self._agent().copy_directory(source, target)
+
+    def facts(self) -> Facts:
+        """Return what this machine says of itself."""
+        return Facts(**agent.facts())
+
+    def run_python(
+        self, source: str, function: str, *arguments: object, timeout_s: float | None = None
+    ) -> Any:  # noqa: ANN401 - whatever JSON can say
+        """Call a function of a module; see Node.run_python."""
+        return self._agent().run_python(source, function, *arguments, timeout_s=timeout_s)
+
+    def _agent(self) -> RemoteNode:
+        """Return what answers in a process of its own: this one may have threads, and not fork."""
+        with self._lock:
+            if self._answering is None:
+                process = AgentProcess(python_command(agent.__name__))
+                weakref.finalize(self, process.close)
+                self._answering = RemoteNode(self.name, process.connect())
+            return self._answering
 
 
 @contextlib.contextmanager

@@ -1,9 +1,9 @@
-"""What every node can do: run one program, read files, look at devices."""
+"""What every node can do: run programs and Python functions, read files, look at devices."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,8 +71,41 @@ class FileStatus(Protocol):
     def st_size(self) -> int: ...  # noqa: D102 - as in os.stat_result
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What a node says of itself.
+
+    Attributes:
+        host_name: As ``uname -n`` has it.
+        kernel: The kernel's release.
+        python: The version of the Python that ``run_python`` uses.
+        is_root: Whether commands run as root.
+    """
+
+    host_name: str
+    kernel: str
+    python: str
+    is_root: bool
+
+
+class NodeError(Exception):
+    """Something is wrong with a node, not with what it was asked to do; one line."""
+
+
+class NodeUnreachable(NodeError):  # noqa: N818 - says what happened
+    """A node does not answer: it is down, cut off, or was never there."""
+
+
+class PythonFailed(Exception):  # noqa: N818 - says what happened
+    """A function that ``run_python`` called raised an exception; the message names both."""
+
+
 class Node(Protocol):
-    """One machine. Paths are absolute paths on that machine."""
+    """One machine. Paths are absolute paths on that machine.
+
+    Every method raises NodeUnreachable if the machine does not answer. All may be called from
+    several threads at once.
+    """
 
     @property
     def name(self) -> str:
@@ -102,4 +135,52 @@ class Node(Protocol):
 
     def make_directory(self, path: str, mode: int) -> None:
         """Make a directory and its missing parents; one that exists is left as it is."""
+        ...
+
+    def copy_directory(self, source: str, target: str) -> None:
+        """Copy a directory of the machine that this program runs on to the node.
+
+        Modes and symbolic links are kept, owners are not. ``target`` appears whole or not at all;
+        missing parents are made. Raises OSError for ``source``, PythonFailed for ``target``,
+        which must not exist.
+        """
+        ...
+
+    def facts(self) -> Facts:
+        """Return what the node says of itself."""
+        ...
+
+    def run_python(
+        self, source: str, function: str, *arguments: object, timeout_s: float | None = None
+    ) -> Any:  # noqa: ANN401 - whatever JSON can say
+        """Call a function of a module on the node and return its result.
+
+        ``source`` is the module's text: Python 3.9, standard library only. It is executed anew for
+        each call, in a process of its own. Arguments and result are what JSON can say. Raises
+        PythonFailed, also when the time is up.
+        """
+        ...
+
+
+class Machine(Node, Protocol):
+    """A node whose power and network are in this program's hands."""
+
+    def kill(self) -> None:
+        """Cut the power: processes, mappings and /run are gone at once; a node that is down stays.
+
+        Calls that are under way raise NodeUnreachable. Disks stay as they are. Raises NodeError if
+        a device cannot be freed because another node or this machine has it open.
+        """
+        ...
+
+    def start(self) -> None:
+        """Boot the node after ``kill``. Raises NodeError if it cannot, or is up."""
+        ...
+
+    def cut_off(self) -> None:
+        """Cut the network: all calls raise NodeUnreachable; what runs on the node runs on."""
+        ...
+
+    def reconnect(self) -> None:
+        """Undo ``cut_off``."""
         ...
