@@ -116,7 +116,9 @@ def _further_calls(subject: Subject, change: Change) -> list[Call]:
     volume = subject.volume()
     try:
         for method in ("create", "attach"):
-            subject.run(change(volume.prepare(method)))
+            # Other scripts may refuse what one of them needs.
+            if subject.run(change(volume.prepare(method))).failed:
+                volume.call(method)
         return [
             subject.run(change(ordinary(volume, method)))
             for method in _FURTHER_METHODS

@@ -49,7 +49,7 @@ class Subject:
         self._registered: dict[str, Volume] = {}
         self._made: set[str] = set()
         self.excused = False
-        self.baseline = suite.survey.take()
+        self.baseline = suite.survey.take_first()
 
     def _load(self) -> Provider:
         provider = self.suite.provider()
@@ -142,7 +142,9 @@ class Subject:
         if name and call.succeeded:
             self._made.add(name)
         if invocation.method == "attach" and call.succeeded:
-            self.suite.survey.learn(call.stdout.split("\n")[0])
+            path = call.stdout.split("\n")[0]
+            self.suite.survey.learn(path)
+            self.suite.guard.learn(path)
         if _removes(invocation) and call.succeeded:
             self._forget(invocation.environment.get("VOL_NAME", ""))
         return call
@@ -166,9 +168,15 @@ class Subject:
         return left
 
     def _undo(self, volume: Volume) -> None:
-        volume.call("detach")
-        if volume.call("remove").failed and volume.name in self._made:
+        if self._is_undone(volume) or volume.name not in self._made:
+            return
+        # Made with a parameter that detach and remove refuse: those of the run may do.
+        if not self._is_undone(self.volume(name=volume.name)):
             self.suite.unremoved.append(volume.name)
+
+    def _is_undone(self, volume: Volume) -> bool:
+        volume.call("detach")
+        return volume.call("remove").succeeded
 
     def _register(self, name: str, invocation: Invocation) -> None:
         if name not in self._registered:

@@ -234,6 +234,6 @@ def test_ganetis_names_are_kept_whole(subject: Subject) -> None:
     size_mib = first.size_mib
     for index in (2, 10, 15):
         # Larger each time: if it is taken for one before it, create cannot succeed.
-        size_mib += subject.configuration.sizes["granularity"]
+        size_mib += first.size_mib
         volume = subject.volume(uuid=uuid, index=index, size_mib=size_mib)
         judge.succeeds(volume.call("create"), f"it is another volume than {first.name}")

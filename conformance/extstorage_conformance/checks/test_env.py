@@ -84,7 +84,7 @@ def test_minimal_environment_is_enough(subject: Subject) -> None:
     unaffected_by(subject, change)
 
 
-@rule("ES-ENV-03", Level.MUST, source=f"{_RUN_CMD} (reset_env=False)")
+@rule("ES-ENV-03", Level.MUST, source=f"{_RUN_CMD} (reset_env=False)", profile=Profile.STANDARD)
 def test_stray_variables_do_not_matter(subject: Subject) -> None:
     """Variables that Ganeti does not define for a method change nothing, whatever their names.
 
@@ -137,7 +137,12 @@ def _contents(directory: Path) -> dict[str, str]:
     }
 
 
-@rule("ES-ENV-06", Level.MUST, source="lib/utils/process.py SetupDaemonEnv (umask 077)")
+@rule(
+    "ES-ENV-06",
+    Level.MUST,
+    source="lib/utils/process.py SetupDaemonEnv (umask 077)",
+    profile=Profile.STANDARD,
+)
 def test_daemons_umask_is_no_hindrance(subject: Subject) -> None:
     """Scripts work under umask 077, with which everything they make is for root alone."""
     needs_no(subject, lambda invocation: invocation.replace(umask=0o022))
@@ -167,7 +172,12 @@ def test_attach_leaves_no_child_on_its_output(subject: Subject, tmp_path: Path) 
     )
 
 
-@rule("ES-ENV-11", Level.MUST, source=f"{_ENVIRONMENT}; lib/rpc/node.py AnnotateDiskParams")
+@rule(
+    "ES-ENV-11",
+    Level.MUST,
+    source=f"{_ENVIRONMENT}; lib/rpc/node.py AnnotateDiskParams",
+    profile=Profile.STANDARD,
+)
 def test_ganetis_own_parameters_are_accepted(subject: Subject) -> None:
     """Scripts put up with EXTP_PROVIDER and EXTP_ACCESS, which no parameters.list declares.
 
@@ -190,7 +200,12 @@ def test_name_is_the_identity(subject: Subject) -> None:
     )
 
 
-@rule("ES-ENV-13", Level.MUST, source=f"{_ENVIRONMENT} (VOL_CNAME only if there is one)")
+@rule(
+    "ES-ENV-13",
+    Level.MUST,
+    source=f"{_ENVIRONMENT} (VOL_CNAME only if there is one)",
+    profile=Profile.STANDARD,
+)
 def test_disk_name_is_optional(subject: Subject) -> None:
     """Scripts do not need VOL_CNAME, which only disks that the user has named have."""
     needs_no(subject, lambda invocation: invocation.with_variables(VOL_CNAME="data"))
@@ -201,6 +216,7 @@ def test_disk_name_is_optional(subject: Subject) -> None:
     Level.SHOULD,
     source="derived: snapshot gets no VOL_UUID, and no script did before 2.11",
     since="2.11",
+    profile=Profile.STANDARD,
 )
 def test_disk_uuid_is_optional(subject: Subject) -> None:
     """Scripts do not need VOL_UUID, which says nothing about the volume."""

@@ -87,6 +87,7 @@ def test_invalid_values_are_refused(subject: Subject) -> None:
 def test_missing_parameter_is_named(subject: Subject) -> None:
     """When verify fails because a parameter is missing, its message names the parameter."""
     volume = subject.volume()
+    volume.given("verify")
     for name in subject.suite.parameters:
         call = subject.run(volume.prepare("verify").without(PARAMETER_PREFIX + name.upper()))
         named = name.lower() in call.output.lower()

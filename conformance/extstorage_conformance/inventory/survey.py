@@ -62,6 +62,14 @@ class Survey:
         if place.is_absolute() and place != place.parent:
             self._places.add(str(place))
 
+    def take_first(self) -> frozenset[Item]:
+        """Return what exists before a check, which has had none of the provider's devices yet.
+
+        What others do to a device that an earlier check had is not this one's.
+        """
+        self._devices.clear()
+        return self.take()
+
     def take(self) -> frozenset[Item]:
         """Return what exists now and can be the provider's doing."""
         owns = self._namer.owns

@@ -13,11 +13,15 @@ if TYPE_CHECKING:
 
     from extstorage.lint.source import ProviderSource
 
+_REPLACED = "\ufffd"  # what bytes that are no UTF-8 became
+
 
 def _lint(rule: str, level: str, *kinds: str) -> Lint:
     def places(source: ProviderSource) -> Iterator[Place]:
-        for line, kind, sentence in defects(source.parameters or ""):
-            if kind in kinds:
+        text = source.parameters or ""
+        for line, kind, sentence in defects(text):
+            no_utf8 = kind == "ascii" and _REPLACED in text  # ES-DISC-05 says it
+            if kind in kinds and not no_utf8:
                 yield PARAMETERS_FILE, line or None, sentence
 
     return Lint(rule, level, places)

@@ -27,6 +27,7 @@ _PATH = daemon_environment()["PATH"]
 _COMPILE = "import sys; compile(open(sys.argv[1], 'rb').read(), sys.argv[1], 'exec')"
 _UNQUOTED = 2086
 _CARRIAGE_RETURN = 1017
+_DOES_NOT_PARSE = (1072, 1073)
 _SHELLCHECK_DIALECTS = {"ash": "busybox", "ksh93": "ksh", "mksh": "ksh"}
 _TIMEOUT_S = 60
 
@@ -126,8 +127,11 @@ def _is_executable(path: str) -> bool:
 def _quotes(source: ProviderSource) -> Iterator[Place]:
     for dialect, files in _shell_files(source).items():
         names = {str(file.path): file for file in files}
-        for comment in _shellcheck(dialect, list(names)):
-            file = names.get(comment["file"])
+        comments = _shellcheck(dialect, list(names))
+        # Of these ES-LINT-02 says it, and more is not known about them.
+        broken = {comment["file"] for comment in comments if comment["code"] in _DOES_NOT_PARSE}
+        for comment in comments:
+            file = None if comment["file"] in broken else names.get(comment["file"])
             if file is not None and _matters(comment, file):
                 message = f"SC{comment['code']}: {comment['message']}"
                 yield file.name, comment["line"], message

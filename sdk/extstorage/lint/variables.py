@@ -146,6 +146,8 @@ def _declared(source: ProviderSource) -> dict[str, int]:
 
 
 def _parameters_match(source: ProviderSource) -> Iterator[Place]:
+    if source.parameters is None:
+        return  # ES-DISC-05 says it
     names = _names(source)
     declared = _declared(source)
     read = names.foreign(PARAMETER_PREFIX)
