@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from extstorage_conformance import stamps
 from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reports import failure
 from extstorage_conformance.reports.verdict import Verdict
@@ -93,7 +94,8 @@ class ConformanceSession:
         try:
             if rule is not None:
                 subject.require(*rule.needs)
-            yield subject
+            with stamps.guarded_by(suite.guard.check):
+                yield subject
         finally:
             left = subject.restore()
         if left and not subject.excused:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 BLOCK_BYTES = 4096
 MIB = 1024 * 1024
@@ -51,9 +51,25 @@ class Stamp:
         return stamp if stamp.to_block() == block else None
 
 
+_guards: list[Callable[[str], None]] = []
+
+
 @contextmanager
-def _open_direct(path: str, flags: int) -> Iterator[int]:
-    descriptor = os.open(path, flags | os.O_DIRECT | os.O_CLOEXEC)
+def guarded_by(check: Callable[[str], None]) -> Iterator[None]:
+    """Let ``check`` raise OSError before a device is opened for writing, in the with block."""
+    _guards.append(check)
+    try:
+        yield
+    finally:
+        _guards.remove(check)
+
+
+@contextmanager
+def _open(path: str, flags: int) -> Iterator[int]:
+    if flags & os.O_RDWR:
+        for check in _guards:
+            check(path)
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
     try:
         yield descriptor
     finally:
@@ -62,18 +78,15 @@ def _open_direct(path: str, flags: int) -> Iterator[int]:
 
 def probe(path: str) -> None:
     """Read the first block of device ``path`` and write it back as it was; raises OSError."""
-    with _open_direct(path, os.O_RDWR) as descriptor, mmap.mmap(-1, BLOCK_BYTES) as buffer:
+    with _open(path, os.O_RDWR | os.O_DIRECT) as descriptor, mmap.mmap(-1, BLOCK_BYTES) as buffer:
         os.preadv(descriptor, [buffer], 0)
         os.pwritev(descriptor, [buffer], 0)
 
 
 def size_bytes(path: str) -> int:
     """Return the size of the block device ``path`` in bytes."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
+    with _open(path, os.O_RDONLY) as descriptor:
         return os.lseek(descriptor, 0, os.SEEK_END)
-    finally:
-        os.close(descriptor)
 
 
 def spread(device_bytes: int, count: int = 16) -> list[int]:
@@ -84,7 +97,7 @@ def spread(device_bytes: int, count: int = 16) -> list[int]:
 
 def write(path: str, volume: str, offsets: Iterable[int], generation: int = 1) -> None:
     """Stamp the blocks of device ``path`` at ``offsets`` (bytes); raises OSError."""
-    with _open_direct(path, os.O_RDWR) as descriptor, mmap.mmap(-1, BLOCK_BYTES) as buffer:
+    with _open(path, os.O_RDWR | os.O_DIRECT) as descriptor, mmap.mmap(-1, BLOCK_BYTES) as buffer:
         for offset in offsets:
             buffer[:] = Stamp(volume, offset, generation).to_block()
             os.pwritev(descriptor, [buffer], offset)
@@ -92,7 +105,7 @@ def write(path: str, volume: str, offsets: Iterable[int], generation: int = 1) -
 
 def write_block(path: str, offset: int, block: bytes) -> None:
     """Write one block (BLOCK_BYTES bytes) to device ``path`` at ``offset``; raises OSError."""
-    with _open_direct(path, os.O_RDWR) as descriptor, mmap.mmap(-1, BLOCK_BYTES) as buffer:
+    with _open(path, os.O_RDWR | os.O_DIRECT) as descriptor, mmap.mmap(-1, BLOCK_BYTES) as buffer:
         buffer[:] = block
         os.pwritev(descriptor, [buffer], offset)
 
@@ -101,27 +114,21 @@ def write_through_cache(
     path: str, volume: str, offsets: Iterable[int], generation: int = 1
 ) -> None:
     """Stamp blocks as ``write`` does, but through the page cache, and fsync; raises OSError."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
+    with _open(path, os.O_RDWR) as descriptor:
         for offset in offsets:
             os.pwrite(descriptor, Stamp(volume, offset, generation).to_block(), offset)
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def discard(path: str, start: int, length: int) -> None:
     """Discard a range (bytes) of device ``path``; raises OSError if it does not support that."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
+    with _open(path, os.O_RDWR) as descriptor:
         fcntl.ioctl(descriptor, _BLKDISCARD, struct.pack("<QQ", start, length))
-    finally:
-        os.close(descriptor)
 
 
 def read_block(path: str, offset: int) -> bytes:
     """Return the block of device ``path`` at ``offset`` (bytes); raises OSError."""
-    with _open_direct(path, os.O_RDONLY) as descriptor, mmap.mmap(-1, BLOCK_BYTES) as buffer:
+    with _open(path, os.O_RDONLY | os.O_DIRECT) as descriptor, mmap.mmap(-1, BLOCK_BYTES) as buffer:
         os.preadv(descriptor, [buffer], offset)
         return bytes(buffer)
 

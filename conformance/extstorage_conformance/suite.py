@@ -15,6 +15,7 @@ from extstorage.host.daemon import Host
 from extstorage.host.errors import BlockDeviceError
 from extstorage.nodes.local import LocalNode
 from extstorage_conformance.configuration import Configuration, expand
+from extstorage_conformance.guard import DeviceGuard
 from extstorage_conformance.inventory import Survey
 from extstorage_conformance.journal import Journal
 from extstorage_conformance.naming import Namer, new_run
@@ -53,6 +54,7 @@ class Suite:
         self.survey = Survey(
             self.namer, self.run_directory, self._inventory_directories(), self._objects
         )
+        self.guard = DeviceGuard()
         self.host = self.host_for(self.directory.parent)
         self.unremoved: list[str] = []
         self._set_up()

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SYS_BLOCK = Path("/sys/block")
+_SYS_CLASS = Path("/sys/class/block")
 _SYS_NUMBER = Path("/sys/dev/block")
+_DELETED = " (deleted)"  # what the kernel appends to the path of a file that is gone
 _LOOP_CLR_FD = 0x4C01
 
 READ_ONLY = "read-only flag on free loop device"
@@ -52,6 +54,23 @@ def mapping_of(path: str) -> str:
     """Return what the block device ``path`` shows of its volume (a backing file), or ``""``."""
     directory = _SYS_BLOCK / Path(path).resolve().name
     return _read(directory / "loop/backing_file") or _read(directory / "dm/uuid")
+
+
+def identity(path: str) -> str:
+    """Return what tells the block device ``path`` from any other, mapping included.
+
+    Raises OSError when there is no such path.
+    """
+    return f"{Path(path).stat().st_rdev} {mapping_of(path).removesuffix(_DELETED)}"
+
+
+def identities() -> frozenset[str]:
+    """Return the identities of all block devices that hold something now."""
+    names = [
+        directory.name for directory in _SYS_CLASS.iterdir() if directory.name != "loop-control"
+    ]
+    paths = [f"/dev/{name.replace('!', '/')}" for name in names]
+    return frozenset(identity(path) for path in paths if is_mapped(path))
 
 
 def is_read_only(path: str) -> bool:
