@@ -66,10 +66,7 @@ def identity(path: str) -> str:
 
 def identities() -> frozenset[str]:
     """Return the identities of all block devices that hold something now."""
-    names = [
-        directory.name for directory in _SYS_CLASS.iterdir() if directory.name != "loop-control"
-    ]
-    paths = [f"/dev/{name.replace('!', '/')}" for name in names]
+    paths = [f"/dev/{directory.name.replace('!', '/')}" for directory in _SYS_CLASS.iterdir()]
     return frozenset(identity(path) for path in paths if is_mapped(path))
 
 
