@@ -22,10 +22,11 @@ BELOW: dict[str, set[str]] = {
     "provider": {"contract"},
     "nodes": set(),
     "host": {"contract", "nodes"},
+    "cluster": {"contract", "host", "nodes", "resources"},
     "vendoring": set(),
     "resources": set(),
     "lint": {"contract", "host", "vendoring"},
-    "cli": {"contract", "host", "lint", "nodes", "resources", "vendoring"},
+    "cli": {"cluster", "contract", "host", "lint", "nodes", "resources", "vendoring"},
     "conformance": {"contract", "host", "lint", "nodes"},
 }
 NODE_FLOORS = ("contract", "provider")

@@ -1,0 +1,226 @@
+"""What ``gnt-instance``, ``gnt-storage`` and ``gnt-backup`` have in common.
+
+Source in Ganeti: GenericMain, SubmitOrSend and JobExecutor in ``lib/cli.py``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from extstorage.cli.errors import CannotRun, CommandError
+from extstorage.cli.gnt_options import CommandLine, Values
+from extstorage.cluster import machines, trace
+from extstorage.cluster.errors import GanetiError, StateError
+from extstorage.cluster.session import Session, full_name
+from extstorage.cluster.state import State, find
+from extstorage.nodes.node import NodeError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from extstorage.cluster.job import Job
+    from extstorage.nodes.node import Node
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an act works with."""
+
+    session: Session
+    job: Job
+    options: Values
+    words: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of a program.
+
+    Attributes:
+        usage: Its arguments, for --help.
+        act: Does the work; returns the exit status.
+        options: Adds its options.
+        words: How many arguments it takes; None for any number.
+        locks: How many of the first arguments are instances that are changed.
+        many: Whether each argument is an instance with a job of its own.
+        dry_run: Whether it has ``--dry-run``.
+    """
+
+    usage: str
+    act: Callable[[Context], int | None]
+    options: Callable[[CommandLine], None] = field(default=lambda _line: None)
+    words: int | None = 1
+    locks: int = 1
+    many: bool = False
+    dry_run: bool = True
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster whose nodes are up.
+
+    Attributes:
+        state: Its records.
+        nodes: Its nodes.
+        daemon_environment: What the node daemons were started with, or None for the usual.
+    """
+
+    state: State
+    nodes: Sequence[Node]
+    daemon_environment: Mapping[str, str] | None = None
+
+    def session(self, tell: Callable[[str], None], state: State | None = None) -> Session:
+        """Return a session for one command, on other records than its own if they are given."""
+        return Session(
+            state or self.state, self.nodes, tell, daemon_environment=self.daemon_environment
+        )
+
+
+def add_arguments(parser: argparse.ArgumentParser, commands: Mapping[str, Command]) -> None:
+    """Add what all these programs take before Ganeti's own words."""
+    parser.add_argument("--cluster-dir", metavar="DIR", help="the cluster's state directory")
+    parser.add_argument(
+        "words",
+        metavar="COMMAND ...",
+        nargs="...",
+        help=f"{', '.join(commands)}; see --help of each",
+    )
+
+
+def main(
+    program: str,
+    commands: Mapping[str, Command],
+    words: Sequence[str],
+    cluster_directory: str | None,
+) -> int:
+    """Run the command that ``words`` begins with; return its exit status."""
+    if not words or words[0] not in commands:
+        return _usage(program, commands, words)
+    try:
+        with _opened(cluster_directory) as (state, nodes):
+            return execute(program, commands, words, Cluster(state, nodes))
+    except StateError as error:
+        raise CommandError(str(error)) from None
+    except NodeError as error:
+        raise CannotRun(str(error)) from None
+
+
+def execute(
+    program: str, commands: Mapping[str, Command], words: Sequence[str], cluster: Cluster
+) -> int:
+    """Run a command of a program on a cluster whose nodes are up; return its exit status."""
+    name, *rest = words
+    line = _command_line(program, name, commands[name])
+    try:
+        options, arguments = line.read(rest)
+        run = _Run(cluster, commands[name], f"{program} {' '.join(words)}")
+        return run.run(options, arguments)
+    except GanetiError as error:
+        print(error.formatted, file=sys.stderr)
+        return 1
+
+
+def _command_line(program: str, name: str, command: Command) -> CommandLine:
+    line = CommandLine(program, name, command.usage, command.words)
+    if command.dry_run:
+        line.add_option("--dry-run", action="store_true", help="only print what would be called")
+    line.ignored("-d", "--debug", "-v", "--verbose", "--print-jobid")
+    line.ignored("--priority", "--reason", takes_value=True)
+    line.refuse("commands are carried out at once, there is no queue", "--submit")
+    command.options(line)
+    return line
+
+
+def _usage(program: str, commands: Mapping[str, Command], words: Sequence[str]) -> int:
+    if words:
+        print(f"{program}: unknown command {words[0]!r}", file=sys.stderr)
+    print(f"Usage: {program} {{command}} [options...] [argument...]", file=sys.stderr)
+    print(f"Commands: {', '.join(commands)}", file=sys.stderr)
+    return 1
+
+
+@contextlib.contextmanager
+def _opened(directory: str | None) -> Iterator[tuple[State, Sequence[Node]]]:
+    state = State(find(directory, Path.cwd()))
+    with machines.connected(state) as nodes:
+        yield state, nodes
+
+
+class _Run:
+    """One run of a command."""
+
+    def __init__(self, cluster: Cluster, command: Command, typed: str) -> None:
+        self._cluster = cluster
+        self._state = cluster.state
+        self._command = command
+        self._typed = typed
+        self._told: list[str] = []
+
+    def run(self, options: Values, arguments: Sequence[str]) -> int:
+        if self._command.dry_run and options.dry_run:
+            return self._plan(options, arguments)
+        if not self._command.many:
+            return self._one(options, arguments)
+        statuses = [self._job_for(options, name) for name in arguments]
+        return max(statuses)
+
+    def _tell(self, text: str) -> None:
+        self._told.append(text)
+        print(text)
+
+    def _one(self, options: Values, arguments: Sequence[str]) -> int:
+        session = self._cluster.session(self._tell)
+        names = [full_name(self._state, name) for name in arguments[: self._command.locks]]
+        moved = names or arguments[:1]
+        before = trace.places(self._state, moved)
+        status = 1
+        try:
+            with session.job(*names) as job:
+                status = self._command.act(Context(session, job, options, arguments)) or 0
+        except GanetiError as error:
+            self._told.append(error.formatted)
+            raise
+        finally:
+            if options.trace:
+                after = trace.places(self._state, moved)
+                record = trace.record(
+                    self._typed, self._state.cluster().release, session.log, before, after
+                )
+                record |= {"rc": status, "output": "".join(f"{line}\n" for line in self._told)}
+                trace.append(Path(options.trace), record)
+        return status
+
+    def _job_for(self, options: Values, name: str) -> int:
+        number = self._state.next_job()
+        self._tell(f"Waiting for job {number} for {name} ...")
+        try:
+            return self._one(options, [name])
+        except GanetiError as error:
+            text = f"Job {number} for {name} has failed: {error.formatted}"
+            print(text, file=sys.stderr)
+            return 1
+
+    def _plan(self, options: Values, arguments: Sequence[str]) -> int:
+        """Do everything on a copy of the records, with scripts that are not run."""
+        with tempfile.TemporaryDirectory(prefix="extstorage-plan-") as directory:
+            copy = Path(directory, "cluster")
+            shutil.copytree(
+                self._state.directory, copy, ignore=shutil.ignore_patterns("nodes", "providers")
+            )
+            session = self._cluster.session(lambda _text: None, State(copy))
+            jobs = [[name] for name in arguments] if self._command.many else [arguments]
+            with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
+                for words in jobs:
+                    self._command.act(Context(session, session.planning(), options, words))
+        print(" - INFO: dry-run mode requested, not actually executing the operation")
+        for line in trace.lines(session.log.calls):
+            print(line)
+        return 0

@@ -1,0 +1,309 @@
+"""``extstorage gnt-instance``: Ganeti's command of that name, on a cluster for tests.
+
+Source in Ganeti: ``lib/client/gnt_instance.py``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extstorage.cli import gnt, gnt_instance_disks
+from extstorage.cli.gnt import Command, Context
+from extstorage.cluster import activation, information, migration, power, removal, renaming
+from extstorage.cluster.errors import OpPrereqError, UnitParseError
+from extstorage.cluster.units import parse_unit
+
+if TYPE_CHECKING:
+    import argparse
+
+    from extstorage.cli.gnt_options import CommandLine
+
+SUMMARY = "add, move, change and remove instances of a test cluster, as Ganeti does"
+
+_NO_POLICY = "there are no instance policies"
+_NO_HYPERVISOR = "there is no hypervisor"
+_NOT_SELECTED = "name the instances"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the sub-command's arguments."""
+    gnt.add_arguments(parser, COMMANDS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run one of Ganeti's commands."""
+    return gnt.main("gnt-instance", COMMANDS, arguments.words, arguments.cluster_dir)
+
+
+def _force(line: CommandLine) -> None:
+    # Ganeti would ask; a cluster for tests has nothing that one has to be asked about.
+    line.ignored("-f", "--force")
+
+
+def _no_wait(line: CommandLine) -> None:
+    line.add_option(
+        "--no-wait-for-sync", dest="wait_for_sync", action="store_false", default=True,
+        help="do not wait for the disks",
+    )  # fmt: skip
+
+
+def _selection(line: CommandLine) -> None:
+    line.ignored("--force-multiple", "--instance")
+    line.refuse(
+        _NOT_SELECTED, "--primary", "--secondary", "--node", "--all", "--node-tags",
+        "--pri-node-tags", "--sec-node-tags", "--tags",
+    )  # fmt: skip
+
+
+def _startup_options(line: CommandLine) -> None:
+    _selection(line)
+    line.add_option("-f", "--force", action="store_true", help="ignore secondary nodes")
+    line.refuse(_NO_HYPERVISOR, "-H", "--hypervisor-parameters", "--paused")
+    line.refuse(_NO_HYPERVISOR, "-B", "--backend-parameters", values=1)
+    line.refuse("the node's state decides", "--ignore-offline", "--no-remember")
+
+
+def _startup(context: Context) -> None:
+    power.startup(context.job, context.words[0], force=bool(context.options.force))
+
+
+def _shutdown_options(line: CommandLine) -> None:
+    _selection(line)
+    line.add_option("-f", "--force", action="store_true", help="even if it is marked offline")
+    line.ignored("--timeout", "--shutdown-timeout", takes_value=True)
+    line.refuse("the node's state decides", "--ignore-offline", "--no-remember")
+
+
+def _shutdown(context: Context) -> None:
+    power.shutdown(context.job, context.words[0], force=bool(context.options.force))
+
+
+def _reboot_options(line: CommandLine) -> None:
+    _selection(line)
+    line.ignored("--shutdown-timeout", takes_value=True)
+    line.ignored("--ignore-secondaries", "-f", "--force")
+    line.add_option(
+        "-t", "--type", choices=power.REBOOT_TYPES, default="hard", help="soft, hard or full"
+    )
+
+
+def _reboot(context: Context) -> None:
+    power.reboot(context.job, context.words[0], context.options.type)
+
+
+def _target_options(line: CommandLine) -> None:
+    _force(line)
+    line.add_option("-n", "--target-node", metavar="NODE", help="where to move the instance")
+    line.add_option("-I", "--iallocator", metavar="NAME", help="choose a node")
+    line.add_option("--cleanup", action="store_true", help="repair a migration that failed")
+    line.ignored("--ignore-ipolicy")
+
+
+def _migrate_options(line: CommandLine) -> None:
+    _target_options(line)
+    line.add_option("--non-live", action="store_true", help="stop the instance meanwhile")
+    line.add_option("--migration-mode", choices=("live", "non-live"), help="live or non-live")
+    line.add_option("--allow-failover", action="store_true", help="fail over if that is needed")
+    line.ignored("--ignore-hvversions", "--no-runtime-changes")
+
+
+def _check_target(context: Context) -> str | None:
+    options = context.options
+    if options.iallocator and options.target_node:
+        raise OpPrereqError("Specify either an iallocator (-I), or a target node (-n) but not both")
+    return str(options.target_node) if options.target_node else None
+
+
+def _migrate(context: Context) -> None:
+    options = context.options
+    target = _check_target(context)
+    if options.non_live and options.migration_mode:
+        raise OpPrereqError("Only one of the --non-live and --migration-mode options can be passed")
+    migration.move(
+        context.job,
+        context.session.guests,
+        context.words[0],
+        migration.Options(
+            target=target,
+            cleanup=bool(options.cleanup),
+            allow_failover=bool(options.allow_failover),
+        ),
+    )
+
+
+def _failover_options(line: CommandLine) -> None:
+    _target_options(line)
+    line.add_option("--ignore-consistency", action="store_true", help="the source is down")
+    line.ignored("--shutdown-timeout", takes_value=True)
+
+
+def _failover(context: Context) -> None:
+    options = context.options
+    migration.move(
+        context.job,
+        context.session.guests,
+        context.words[0],
+        migration.Options(
+            target=_check_target(context),
+            failover=True,
+            ignore_consistency=bool(options.ignore_consistency),
+        ),
+    )
+
+
+def _activate_options(line: CommandLine) -> None:
+    line.ignored("--ignore-size")
+    line.add_option("--wait-for-sync", action="store_true", help="wait for the disks")
+
+
+def _activate(context: Context) -> None:
+    wait = bool(context.options.wait_for_sync)
+    for node, disk, path in activation.activate(context.job, context.words[0], wait_for_sync=wait):
+        print(f"{node}:{disk}:{path}")
+
+
+def _deactivate_options(line: CommandLine) -> None:
+    line.add_option("-f", "--force", action="store_true", help="even if the instance is up")
+
+
+def _deactivate(context: Context) -> None:
+    activation.deactivate(context.job, context.words[0], force=bool(context.options.force))
+
+
+def _grow_options(line: CommandLine) -> None:
+    _no_wait(line)
+    line.add_option("--absolute", action="store_true", help="the size is the new one")
+    line.ignored("--ignore-ipolicy")
+
+
+def _grow(context: Context) -> None:
+    name, index, amount = context.words
+    try:
+        number = int(index)
+    except ValueError as error:
+        raise OpPrereqError(f"Invalid disk index: {error}") from None
+    try:
+        size = parse_unit(amount)
+    except UnitParseError:
+        raise OpPrereqError(f"Can't parse the given amount '{amount}'") from None
+    activation.grow(
+        context.job,
+        name,
+        number,
+        size,
+        absolute=bool(context.options.absolute),
+        wait_for_sync=context.options.wait_for_sync,
+    )
+
+
+def _rename_options(line: CommandLine) -> None:
+    _force(line)
+    line.ignored("--no-ip-check", "--no-name-check")
+
+
+def _rename(context: Context) -> None:
+    old, new = context.words
+    print(f"Instance '{old}' renamed to '{renaming.rename(context.job, old, new)}'")
+
+
+def _reinstall_options(line: CommandLine) -> None:
+    _selection(line)
+    _force(line)
+    line.add_option("-o", "--os-type", metavar="OS", help="another OS definition")
+    line.ignored("--force-variant")
+    line.refuse("no OS runs here", "--select-os")
+    line.refuse(
+        "no OS runs here", "-O", "--os-parameters", "--os-parameters-private",
+        "--os-parameters-secret", values=1,
+    )  # fmt: skip
+
+
+def _reinstall(context: Context) -> None:
+    renaming.reinstall(context.job, context.words[0], context.options.os_type)
+
+
+def _remove_options(line: CommandLine) -> None:
+    _force(line)
+    line.add_option("--ignore-failures", action="store_true", help="forget it in any case")
+    line.ignored("--shutdown-timeout", takes_value=True)
+
+
+def _remove(context: Context) -> None:
+    ignore = bool(context.options.ignore_failures)
+    removal.remove(context.job, context.words[0], ignore_failures=ignore)
+
+
+def _info_options(line: CommandLine) -> None:
+    line.add_option("-s", "--static", action="store_true", help="only what is on record")
+    line.add_option("--all", action="store_true", help="all instances")
+    line.refuse("numbers stay Arabic", "--roman")
+
+
+def _info(context: Context) -> None:
+    names = list(context.words)
+    if bool(names) == bool(context.options.all):
+        raise OpPrereqError(
+            "Please give at least one instance name, or --all to show all instances"
+        )
+    for number, name in enumerate(names or context.job.state.instance_names()):
+        if number:
+            print()
+        for line in information.info(context.job, name, static=bool(context.options.static)):
+            print(line)
+
+
+def _list_options(line: CommandLine) -> None:
+    line.add_option("-o", "--output", metavar="FIELDS", help="comma-separated; +FIELD adds one")
+    line.add_option("--no-headers", action="store_true", help="only the values")
+    line.add_option("--separator", metavar="TEXT", help="between the columns")
+    line.ignored("--human-readable")
+    line.refuse("sizes are shown as Ganeti shows them by default", "--units", values=1)
+    line.refuse("name the instances", "-F", "--filter")
+
+
+def _list(context: Context) -> None:
+    options = context.options
+    fields = list(information.DEFAULT_FIELDS)
+    if options.output:
+        extra = options.output.removeprefix("+").split(",")
+        fields = [*fields, *extra] if options.output.startswith("+") else extra
+    rows = information.table(context.job, context.words, fields)
+    rows = rows[1:] if options.no_headers else rows
+    if options.separator is not None:
+        lines = [options.separator.join(row) for row in rows]
+    else:
+        lines = list(information.aligned(rows, fields))
+    for line in lines:
+        print(line)
+
+
+_INSTANCE = "<instance-name>"
+COMMANDS = {
+    "add": Command(
+        "-t ext -n NODE --disk=N:size=SIZE,provider=NAME... <instance-name>",
+        gnt_instance_disks.add,
+        gnt_instance_disks.add_options,
+    ),
+    "remove": Command(_INSTANCE, _remove, _remove_options),
+    "startup": Command("<instance>...", _startup, _startup_options, words=None, many=True),
+    "shutdown": Command("<instance>...", _shutdown, _shutdown_options, words=None, many=True),
+    "reboot": Command("<instance>...", _reboot, _reboot_options, words=None, many=True),
+    "migrate": Command(_INSTANCE, _migrate, _migrate_options),
+    "failover": Command(_INSTANCE, _failover, _failover_options),
+    "activate-disks": Command(_INSTANCE, _activate, _activate_options, dry_run=False),
+    "deactivate-disks": Command(_INSTANCE, _deactivate, _deactivate_options),
+    "grow-disk": Command("<instance-name> <disk> <size>", _grow, _grow_options, words=3),
+    "modify": Command(
+        "--disk N:add,size=SIZE,provider=NAME... <instance-name>",
+        gnt_instance_disks.modify,
+        gnt_instance_disks.modify_options,
+    ),
+    "rename": Command("<old-name> <new-name>", _rename, _rename_options, words=2, locks=2),
+    "reinstall": Command("<instance>...", _reinstall, _reinstall_options, words=None, many=True),
+    "recreate-disks": Command(
+        _INSTANCE, gnt_instance_disks.recreate, gnt_instance_disks.recreate_options
+    ),
+    "info": Command("<instance-name>...", _info, _info_options, words=None, locks=0, dry_run=False),
+    "list": Command("[<instance-name>...]", _list, _list_options, None, locks=0, dry_run=False),
+}
+COMMANDS |= {"start": COMMANDS["startup"], "stop": COMMANDS["shutdown"], "show": COMMANDS["info"]}

@@ -1,0 +1,124 @@
+"""``gnt-instance add`` (LUInstanceCreate in ``lib/cmdlib/instance_create.py``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from extstorage.cluster import disks, placement
+from extstorage.cluster.errors import OpExecError, OpPrereqError, ProtocolError, raising
+from extstorage.cluster.model import EXT, FILE, UP, Instance, new_uuid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from extstorage.cluster.job import Job
+    from extstorage.cluster.model import ClusterDisk
+
+TEMPLATES = (EXT, FILE)
+
+
+@dataclass(frozen=True)
+class NewInstance:
+    """What ``gnt-instance add`` was told.
+
+    Attributes:
+        name: The instance's full name.
+        template: ``ext`` or ``file``.
+        disks: Each disk's description; sizes in MiB under ``size``.
+        node: The primary node, or None to have one chosen.
+        os: The OS definition's name, or None.
+        install: Whether the OS is installed.
+        start: Whether the instance is started.
+        wait_for_sync: Whether to wait for the disks.
+        backend: Back-end parameters, kept and shown.
+    """
+
+    name: str
+    template: str
+    disks: Sequence[Mapping[str, str | int]]
+    node: str | None = None
+    os: str | None = None
+    install: bool = True
+    start: bool = True
+    wait_for_sync: bool = True
+    backend: Mapping[str, str] = field(default_factory=dict)
+
+
+def check(job: Job, wanted: NewInstance) -> tuple[str, list[dict[str, str | int]]]:
+    """Return the primary node and the disks' descriptions, or raise OpPrereqError."""
+    for given in wanted.disks:
+        _check_given(given, wanted.template)
+    job.check_new_name(wanted.name)
+    descriptions = [disks.checked_description(given, wanted.template) for given in wanted.disks]
+    node = placement.choose(job, set()) if wanted.node is None else job.node(wanted.node)
+    job.check_online(node)
+    for description in descriptions:
+        disks.check_access(description)
+    return node, descriptions
+
+
+def _check_given(given: Mapping[str, str | int], template: str) -> None:
+    if given.get("provider") == "":
+        raise ProtocolError(
+            "Failed to parse request: SubmitJob: Can't parse value for 'disks': Can't parse value"
+            " for 'provider': Received empty value for non-empty list"
+        )
+    if "" in given.values():
+        raise OpPrereqError("Parameter 'OP_INSTANCE_CREATE.disks' fails validation")
+    if "adopt" in given:
+        raise OpPrereqError(f"Disk adoption is not supported for the '{template}' disk template")
+
+
+def add(job: Job, wanted: NewInstance) -> Instance:
+    """Add an instance. Raises OpPrereqError, OpExecError."""
+    node, descriptions = check(job, wanted)
+    instance = create(job, wanted, node, descriptions)
+    if wanted.os and wanted.install and instance.disks:
+        job.feedback("* running the instance OS create scripts...")
+        with raising(f"Could not add os for instance {instance.name} on node {node}"):
+            job.primary(instance).open_for_os(instance.disks)
+    if wanted.start:
+        instance.admin_state = UP
+        # LUInstanceCreate writes the record with what it knows: the disks are active.
+        instance.disks_active = True
+        job.save(instance)
+        job.feedback("* starting instance...")
+        with raising("Could not start instance"):
+            job.primary(instance).instance_start(instance)
+    return instance
+
+
+def create(
+    job: Job, wanted: NewInstance, node: str, descriptions: Sequence[Mapping[str, str | int]]
+) -> Instance:
+    """Make an instance's disks and put it on record; nothing is on record if a disk fails."""
+    directory = f"{job.state.directory}/file-storage/{wanted.name}"
+    made = disks.generate(job, descriptions, wanted.template, directory=directory)
+    instance = Instance(
+        name=wanted.name,
+        uuid=new_uuid(),
+        primary_node=node,
+        disk_template=wanted.template,
+        os=wanted.os or "",
+        backend=dict(wanted.backend),
+    )
+    job.feedback("* creating instance disks...")
+    _make(job, instance, made)
+    job.feedback(f"adding instance {instance.name} to cluster config")
+    instance.disks = made
+    job.feedback("adding disks to cluster config")
+    job.save(instance)
+    if wanted.wait_for_sync:
+        # Twice, as LUInstanceCreate: after wiping the disks and after writing an image on them.
+        disks.wait_for_sync(job, instance)
+        disks.wait_for_sync(job, instance)
+    return instance
+
+
+def _make(job: Job, instance: Instance, made: Sequence[ClusterDisk]) -> None:
+    try:
+        disks.create(job, instance, list(enumerate(made)))
+    except OpExecError:
+        job.warning("Device creation failed")
+        raise
