@@ -91,6 +91,21 @@ def test_loop_device_of_another_run_is_not_seen(survey: Survey, tmp_path: Path) 
         assert survey.take() == baseline
 
 
+def test_loop_device_beside_the_runs_directory_is_not_seen(
+    namer: Namer, tmp_path: Path, name: str
+) -> None:
+    run_directory = tmp_path / f"extstorage-{namer.prefix}-abcdefgh"
+    pool = run_directory / "pool"
+    survey = Survey(namer, run_directory, [], list)
+    pool.mkdir(parents=True)
+    with loop_device(pool / name) as path:
+        survey.learn(path)
+    baseline = survey.take()
+
+    with loop_device(tmp_path / "image"):
+        assert "loop device" not in _kinds(survey, baseline)
+
+
 def test_loop_device_over_a_deleted_file_is_seen(survey: Survey, tmp_path: Path, name: str) -> None:
     baseline = survey.take()
     image = tmp_path / name

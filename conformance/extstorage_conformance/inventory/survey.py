@@ -57,7 +57,8 @@ class Survey:
             place = PurePath(block.mapping_of(device)).parent
         except (OSError, ValueError):  # what attach printed is no path
             return
-        while self._namer.owns(str(place)):
+        # The run's own directory carries its mark too: above it all is somebody else's.
+        while self._namer.owns(place.name) and str(place) not in self._places:
             place = place.parent
         if place.is_absolute() and place != place.parent:
             self._places.add(str(place))
