@@ -80,22 +80,31 @@ def children() -> set[str]:
     return {line for line in ps.stdout.splitlines() if "ps -o" not in line}
 
 
-def state_directories() -> set[str]:
-    return {path.name for path in Path("/var/tmp").glob("extstorage-nodes-*")}  # noqa: S108
+def state_directory(shared: Path) -> Path:
+    """Return where the nodes that have mapped a file of ``shared`` keep their files."""
+    (path,) = loops(str(shared)).values()
+    state = Path(path[: path.index("/node1/root/")])
+    assert state.is_dir()
+    return state
 
 
 @contextmanager
-def nothing_left(word: str) -> Iterator[None]:
-    """Expect that a block leaves this process and this machine as they were."""
+def nothing_left(shared: Path) -> Iterator[list[Path]]:
+    """Expect that this process and this machine are left as they were; also that paths are gone.
+
+    Yields the list that the paths are to be put on.
+    """
 
     def held() -> tuple[object, ...]:
         return len(os.listdir("/proc/self/fd")), children(), threading.active_count()  # noqa: PTH208
 
-    before, states = held(), state_directories()
-    yield
+    before = held()
+    gone: list[Path] = []
+    yield gone
     assert held() == before
-    assert not any(traces(word).values())
-    assert state_directories() <= states
+    assert not any(traces(str(shared)).values())
+    assert gone
+    assert not any(path.exists() for path in gone)
 
 
 def test_three_are_up_in_a_second(directory: Path) -> None:
@@ -329,22 +338,24 @@ def test_a_node_that_is_cut_off_runs_on(nodes: Sequence[NamespaceNode], director
 
 
 def test_nothing_is_left(directory: Path) -> None:
-    with nothing_left(str(directory)), NamespaceNodes(2, str(directory)) as nodes:
+    with nothing_left(directory) as gone, NamespaceNodes(2, str(directory)) as nodes:
         do(nodes[0], f"truncate -s 1M {directory}/disk; losetup --find {directory}/disk")
+        gone.append(state_directory(directory))
         do(nodes[0], "sleep 4321 >/dev/null 2>&1 &")
         nodes[1].kill()
     assert (directory / "disk").exists()
 
 
-def use_and_fail(directory: Path) -> None:
+def use_and_fail(directory: Path, gone: list[Path]) -> None:
     with NamespaceNodes(1, str(directory)) as nodes:
         do(nodes[0], f"truncate -s 1M {directory}/disk; losetup --find {directory}/disk")
+        gone.append(state_directory(directory))
         raise ZeroDivisionError
 
 
 def test_nothing_is_left_after_an_error(directory: Path) -> None:
-    with nothing_left(str(directory)), pytest.raises(ZeroDivisionError):
-        use_and_fail(directory)
+    with nothing_left(directory) as gone, pytest.raises(ZeroDivisionError):
+        use_and_fail(directory, gone)
 
 
 CREATOR = """
@@ -365,19 +376,18 @@ with NamespaceNodes(2, shared) as nodes:
 def test_nothing_is_left_of_a_creator_that_is_killed(
     directory: Path, number: signal.Signals
 ) -> None:
-    states = state_directories()
-    creator = subprocess.Popen(
-        [sys.executable, "-c", CREATOR, directory],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    with creator:
-        assert creator.stdout is not None
-        assert creator.stdout.readline() == b"ready\n"
-        assert loops(str(directory))
-        assert len(state_directories() - states) == 1
-        os.kill(creator.pid, number)
+    command = [sys.executable, "-c", CREATOR, str(directory)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as creator:
+        try:
+            assert creator.stdout is not None
+            assert creator.stdout.readline() == b"ready\n"
+            state = state_directory(directory)
+            os.kill(creator.pid, number)
+            creator.wait(10)
+        finally:
+            creator.kill()
     give_up = time.monotonic() + 10
-    while any(traces(str(directory)).values()) or state_directories() - states:
+    while any(traces(str(directory)).values()) or state.exists():
         assert time.monotonic() < give_up, traces(str(directory))
         time.sleep(0.05)
 
@@ -386,6 +396,51 @@ def test_a_directory_that_is_not_there(directory: Path) -> None:
     missing = directory / "missing"
     with pytest.raises(NodeError, match=f"{missing}: expected a directory for the nodes to share"):
         NamespaceNodes(1, str(missing)).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("shared", "own"), [("/", "/run"), ("/srv", "/srv"), ("/var", "/var/lib"), ("/run/", "/run")]
+)
+def test_a_directory_that_nodes_have_for_themselves(shared: str, own: str) -> None:
+    need_root()
+    shown = shared.rstrip("/") or "/"
+    with pytest.raises(NodeError, match=f"^{shown}: nodes have {own} for themselves: share a dir"):
+        NamespaceNodes(1, shared).__enter__()
+
+
+def test_a_node_that_cannot_be_started(
+    nodes: Sequence[NamespaceNode], directory: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    node = nodes[0]
+    node.kill()
+    directory.rename(f"{directory}.moved")
+    with pytest.raises(NodeError) as caught:
+        node.start()
+    assert str(caught.value) == (
+        f"node1.example.com: cannot be started: {directory}: mount: No such file or directory"
+    )
+    assert capfd.readouterr() == ("", "")
+    Path(f"{directory}.moved").rename(directory)
+    node.start()
+    assert do(node, "echo up") == "up\n"
+
+
+def test_a_forked_child_does_not_keep_the_nodes(directory: Path) -> None:
+    nodes = NamespaceNodes(1, str(directory))
+    (node,) = nodes.__enter__()
+    namespace = os.readlink(f"/proc/{node.pid}/ns/pid")  # noqa: PTH115 - it is no path
+    child = os.fork()
+    if child == 0:
+        time.sleep(30)
+        os._exit(0)
+    try:
+        started = time.monotonic()
+        nodes.close()
+        assert time.monotonic() - started < 5
+        assert not in_namespace(namespace)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def test_not_root(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

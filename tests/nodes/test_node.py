@@ -225,10 +225,12 @@ def test_calls_of_several_threads_run_at_the_same_time(case: Case) -> None:
 
 
 def test_no_descriptor_and_no_process_is_left(case: Case) -> None:
+    # What starts a program is done with that a moment after the program has begun.
+    script = 'sleep 0.5; ls /proc/$PPID/fd; cat /proc/$PPID/task/*/children | sed "s/$$ //"'
+
     def held() -> bytes:
         """Return what the process that runs programs on the node has."""
-        done = sh(case.node, 'ls /proc/$PPID/fd; cat /proc/$PPID/task/*/children | sed "s/$$ //"')
-        return done.stdout
+        return sh(case.node, script).stdout
 
     before = held()
     sh(case.node, "exec sleep 60", timeout_s=0.1)

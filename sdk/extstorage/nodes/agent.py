@@ -120,7 +120,9 @@ class Agent:
             else:
                 self._answer(number, *_FILES[kind](**request))
         except OSError as error:
-            self._answer(number, {"error": [error.errno, error.strerror, error.filename]})
+            # Old releases of pathlib put themselves there.
+            name = None if error.filename is None else str(error.filename)
+            self._answer(number, {"error": [error.errno, error.strerror, name]})
         except ValueError as error:  # a NUL in an argument, or such
             self._answer(number, {"invalid": str(error)})
 

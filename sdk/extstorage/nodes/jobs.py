@@ -32,10 +32,12 @@ _OWN_GROUP: dict[str, Any] = (
 class Job:
     """A child process that a request waits for, and the pipes that it writes to."""
 
-    def __init__(self, pid: int, pipes: Iterable[int], timeout_s: float | None) -> None:
+    def __init__(
+        self, pid: int, pipes: Iterable[int], timeout_s: float | None, started: float
+    ) -> None:
         self.pid = pid
         self.wanted = True  # until the request is taken back
-        self._started = time.monotonic()
+        self._started = started  # time.monotonic() before the process began
         self._pipes = list(pipes)
         self._data: dict[int, list[bytes]] = {pipe: [] for pipe in self._pipes}
         self.open = set(self._pipes)
@@ -46,7 +48,7 @@ class Job:
             (signal.SIGTERM, LINGER_S),
             (signal.SIGKILL, _LAST_READ_S),
         ]
-        self.deadline = None if timeout_s is None else self._started + timeout_s
+        self.deadline = None if timeout_s is None else started + timeout_s
 
     def read(self, pipe: int) -> None:
         """Take what a pipe has."""
@@ -127,6 +129,7 @@ def run(
     timeout_s: float | None,
 ) -> Job:
     """Start a program, as ``nodes.node.Command`` describes it."""
+    started = time.monotonic()
     stdout, stderr = subprocess.PIPE, subprocess.PIPE
     log = None
     if output_file is not None:
@@ -155,13 +158,14 @@ def run(
         if pipe:
             pipe.close()
     process.returncode = 0  # the job waits for the process
-    return Job(process.pid, pipes, timeout_s)
+    return Job(process.pid, pipes, timeout_s, started)
 
 
 def python(
     source: bytes, *, function: str, arguments: list[object], timeout_s: float | None
 ) -> Job:
     """Call a function of a module's source in a child; its result comes as JSON on stdout."""
+    started = time.monotonic()
     result, result_writer = os.pipe()
     errors, errors_writer = os.pipe()
     pid = os.fork()
@@ -172,7 +176,7 @@ def python(
     # Here too: a signal may have to reach it before it has begun.
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)
-    return Job(pid, [result, errors], timeout_s)
+    return Job(pid, [result, errors], timeout_s, started)
 
 
 def _child(source: bytes, function: str, arguments: list[object], pipes: tuple[int, int]) -> None:

@@ -44,12 +44,12 @@ def unshare() -> None:
 
 def bind(source: str, target: str) -> None:
     """Show ``source`` and all that is mounted below it at ``target`` as well. Raises OSError."""
-    _mount(source, target, None, _MS_BIND | _MS_REC)
+    _mount(source, target, None, _MS_BIND | _MS_REC, what=source)
 
 
 def mount(kind: str, target: str, options: str = "") -> None:
     """Mount a new file system of a kind, ``tmpfs`` or ``proc``. Raises OSError."""
-    _mount(kind, target, kind, 0, options)
+    _mount(kind, target, kind, 0, options=options)
 
 
 def unmount(target: str) -> None:
@@ -57,10 +57,12 @@ def unmount(target: str) -> None:
     _call("umount2", target, os.fsencode(target), ctypes.c_int(_MNT_DETACH))
 
 
-def _mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
+def _mount(
+    source: str, target: str, kind: str | None, flags: int, *, options: str = "", what: str = ""
+) -> None:
     _call(
         "mount",
-        target,
+        what or target,
         os.fsencode(source),
         os.fsencode(target),
         None if kind is None else kind.encode(),

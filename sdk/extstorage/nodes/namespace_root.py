@@ -25,7 +25,9 @@ DISK_DIRECTORIES = {
 }
 """The directories that each node has on a disk of its own, and their modes."""
 
-_OWN_TREES = ("srv", "tmp", "var/lib", "var/log", "var/tmp")
+OWN = ("/run", "/srv", "/tmp", "/var/lib", "/var/log", "/var/tmp")  # noqa: S108 - of each node
+"""The directories that each node has for itself."""
+
 _SHARED_RUN = ("udev",)  # udev is one for the machine, as devices are
 _HIDDEN = {"proc", "run", "srv", "tmp", "var", "lost+found"}
 
@@ -72,9 +74,9 @@ def mount_root(place: Place) -> None:
     Path(root, "var/run").symlink_to("/run")
     Path(root, "var/lock").symlink_to("/run/lock")
     _mount_run(root)
-    for name in _OWN_TREES:
-        _make(f"{root}/{name}")
-        kernel.bind(f"{place.disk}/{name}", f"{root}/{name}")
+    for directory in OWN[1:]:
+        _make(f"{root}{directory}")
+        kernel.bind(f"{place.disk}{directory}", f"{root}{directory}")
     for name in ("hostname", "hosts"):
         if Path(root, "etc", name).is_file():
             kernel.bind(f"{place.disk}/{name}", f"{root}/etc/{name}")

@@ -113,7 +113,7 @@ def _hold(place: Place, line: socket.socket, requests: int, answers: int) -> Non
         kernel.bring_loopback_up()
     except OSError as error:
         _refuse(answers, f"{error.filename}: {error.strerror}")
-        raise
+        return
     init = os.fork()
     if init == 0:
         line.close()

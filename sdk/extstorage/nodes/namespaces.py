@@ -13,6 +13,7 @@ directory shows ``STATE/nodeK/root/SHARED/...`` to the machine and the other nod
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 from extstorage.nodes import namespace_supervisor
 from extstorage.nodes.agent_process import python_command
 from extstorage.nodes.connection import Connection
-from extstorage.nodes.namespace_root import Place
+from extstorage.nodes.namespace_root import OWN, Place
 from extstorage.nodes.node import NodeError, NodeUnreachable
 from extstorage.nodes.remote import RemoteNode
 
@@ -182,10 +183,10 @@ class _Supervisor:
         try:
             with self._lock:
                 socket.send_fds(self._control, [message], [requests_reader, answers_writer])
-        except BaseException:
+        except OSError:
             os.close(requests)
             os.close(answers)
-            raise
+            raise self._ended(place) from None
         finally:
             os.close(requests_reader)
             os.close(answers_writer)
@@ -193,15 +194,22 @@ class _Supervisor:
 
     def kill(self, place: Place) -> str:
         """Cut a node's power; return in one line what could not be freed."""
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):
             self._control.send(json.dumps({"kill": [place.state]}).encode())
             answer = self._control.recv(namespace_supervisor.MESSAGE_BYTES)
-        if not answer:
-            raise NodeUnreachable(f"{place.host_name}: what supervises the nodes has ended")
-        return str(json.loads(answer)["trouble"])
+            if answer:
+                return str(json.loads(answer)["trouble"])
+        raise self._ended(place)
+
+    @staticmethod
+    def _ended(place: Place) -> NodeUnreachable:
+        return NodeUnreachable(f"{place.host_name}: what supervises the nodes has ended")
 
     def close(self) -> None:
         """Let it end all nodes and delete their files, and wait for that."""
+        with contextlib.suppress(OSError):  # it may have ended
+            # Closing is not enough where a forked child of this process has the socket as well.
+            self._control.shutdown(socket.SHUT_RDWR)
         self._control.close()
         self._process.wait()
 
@@ -211,3 +219,8 @@ def _expect_possible(shared_directory: str) -> None:
         raise NodeError("namespaces need root: run as root, or use nodes local or ssh:HOST")
     if not Path(shared_directory).is_dir():
         raise NodeError(f"{shared_directory}: expected a directory for the nodes to share")
+    for own in OWN:
+        if Path(own).is_relative_to(shared_directory):
+            raise NodeError(
+                f"{shared_directory}: nodes have {own} for themselves: share a directory below"
+            )
