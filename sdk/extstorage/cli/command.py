@@ -8,13 +8,22 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 import extstorage
-from extstorage.cli import call, conform, lint, rules, vendor
+from extstorage.cli import (
+    call,
+    cluster,
+    conform,
+    gnt_instance,
+    gnt_storage,
+    lint,
+    rules,
+    vendor,
+)
 from extstorage.cli.errors import USAGE, CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SUB_COMMANDS = (conform, lint, rules, call, vendor)
+_SUB_COMMANDS = (conform, lint, rules, call, vendor, cluster, gnt_instance, gnt_storage)
 _INTERRUPTED = 130
 _EPILOG = (
     "exit status: 0 the provider conforms (the command did its work), 1 it does not"
@@ -80,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in _SUB_COMMANDS:
-        name = module.__name__.rpartition(".")[2]
+        name = module.__name__.rpartition(".")[2].replace("_", "-")
         command = commands.add_parser(
             name,
             help=module.SUMMARY,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from extstorage.cli import gnt, gnt_instance_disks
 from extstorage.cli.gnt import Command, Context
-from extstorage.cluster import activation, information, migration, power, removal, renaming
+from extstorage.cluster import activation, information, migration, removal, renaming, starting
 from extstorage.cluster.errors import OpPrereqError, UnitParseError
 from extstorage.cluster.units import parse_unit
 
@@ -64,7 +64,7 @@ def _startup_options(line: CommandLine) -> None:
 
 
 def _startup(context: Context) -> None:
-    power.startup(context.job, context.words[0], force=bool(context.options.force))
+    starting.startup(context.job, context.words[0], force=bool(context.options.force))
 
 
 def _shutdown_options(line: CommandLine) -> None:
@@ -75,7 +75,7 @@ def _shutdown_options(line: CommandLine) -> None:
 
 
 def _shutdown(context: Context) -> None:
-    power.shutdown(context.job, context.words[0], force=bool(context.options.force))
+    starting.shutdown(context.job, context.words[0], force=bool(context.options.force))
 
 
 def _reboot_options(line: CommandLine) -> None:
@@ -83,12 +83,12 @@ def _reboot_options(line: CommandLine) -> None:
     line.ignored("--shutdown-timeout", takes_value=True)
     line.ignored("--ignore-secondaries", "-f", "--force")
     line.add_option(
-        "-t", "--type", choices=power.REBOOT_TYPES, default="hard", help="soft, hard or full"
+        "-t", "--type", choices=starting.REBOOT_TYPES, default="hard", help="soft, hard or full"
     )
 
 
 def _reboot(context: Context) -> None:
-    power.reboot(context.job, context.words[0], context.options.type)
+    starting.reboot(context.job, context.words[0], context.options.type)
 
 
 def _target_options(line: CommandLine) -> None:

@@ -51,11 +51,19 @@ def check(job: Job, wanted: NewInstance) -> tuple[str, list[dict[str, str | int]
         _check_given(given, wanted.template)
     job.check_new_name(wanted.name)
     descriptions = [disks.checked_description(given, wanted.template) for given in wanted.disks]
-    node = placement.choose(job, set()) if wanted.node is None else job.node(wanted.node)
+    node = _chosen(job, wanted) if wanted.node is None else job.node(wanted.node)
     job.check_online(node)
     for description in descriptions:
         disks.check_access(description)
     return node, descriptions
+
+
+def _chosen(job: Job, wanted: NewInstance) -> str:
+    node = placement.choose(job, set())
+    job.info(
+        f"Selected nodes for instance {wanted.name} via iallocator {placement.ALLOCATOR}: {node}"
+    )
+    return node
 
 
 def _check_given(given: Mapping[str, str | int], template: str) -> None:

@@ -10,10 +10,11 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from extstorage.cluster.errors import GanetiError
+from extstorage.contract.releases import release
 from extstorage.host import paths
 from extstorage.host import provider as providers
 from extstorage.host.errors import BlockDeviceError
-from extstorage.nodes.node import Command
+from extstorage.nodes.node import Command, NodeUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -57,15 +58,26 @@ def diagnose(job: Job, complaint: str) -> Diagnosis:
         if not daemon.offline:
             try:
                 answers[name] = list(_on_node(daemon.host))
-            except (UnicodeDecodeError, OSError):
+            except (NodeUnreachable, OSError, UnicodeDecodeError):
                 continue
     found: Diagnosis = {}
     for node, entries in answers.items():
         for provider, entry in entries:
+            _check_ascii(job, provider, entry)
             found.setdefault(provider, {name: [] for name in answers})[node].append(entry)
     if not found:
         raise CannotTell(complaint)
     return {provider: found[provider] for provider in sorted(found, key=_nice)}
+
+
+def _check_ascii(job: Job, provider: str, entry: Found) -> None:
+    # The answer goes from Ganeti's job queue to its commands as Latin-1, and is read as UTF-8.
+    text = " ".join(word for line in entry.parameters for word in line)
+    if release(job.cluster.release).at_least("3.0") and not text.isascii():
+        raise CannotTell(
+            f"parameters.list of {provider} is not all ASCII: Ganeti's own command ends here with"
+            " a traceback"
+        )
 
 
 def report(job: Job) -> Iterator[str]:

@@ -36,7 +36,7 @@ class OpPrereqError(GanetiError):
         return (
             "Failure: prerequisites not met for this operation:\n"
             f"error type: {self.code}, error details:\n{self}"
-        )
+        ).rstrip("\n")
 
 
 class OpExecError(GanetiError):
@@ -45,7 +45,7 @@ class OpExecError(GanetiError):
     @property
     def formatted(self) -> str:
         """Return the error as Ganeti's commands print it."""
-        return f"Failure: command execution error:\n{self}"
+        return f"Failure: command execution error:\n{self}".rstrip("\n")
 
 
 class ProtocolError(GanetiError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from extstorage.cluster.errors import OpPrereqError, raising
+from extstorage.cluster.errors import OpPrereqError, RpcError, raising
 from extstorage.cluster.model import UP
 from extstorage.cluster.units import format_unit
 
@@ -100,8 +100,7 @@ def _disk(index: int, disk: ClusterDisk, found: DeviceStatus | None) -> Iterator
     if found:
         numbers = "N/A" if found.major is None else f"{found.major}:{found.minor}"
         yield f"      on primary: {found.dev_path} ({numbers})"
-    if disk.name is not None:
-        yield f"      name: {disk.name}"
+    yield f"      name: {disk.name}"
     yield f"      UUID: {disk.uuid}"
 
 
@@ -125,14 +124,24 @@ _TITLES = {
 _RIGHT = {"oper_ram", "disk_usage", "disk.count"}
 
 
-def _status(instance: Instance, where: Mapping[str, Sequence[str]], *, offline: bool) -> str:
-    if offline:
+def _status(job: Job, instance: Instance, where: Mapping[str, Sequence[str] | None]) -> str:
+    if job.cluster.node(instance.primary_node).offline:
         return "ERROR_nodeoffline"
-    if instance.name in where[instance.primary_node]:
+    here = where[instance.primary_node]
+    if here is None:
+        return "ERROR_nodedown"
+    if instance.name in here:
         return "running" if instance.admin_state == UP else "ERROR_up"
-    if any(instance.name in names for names in where.values()):
+    if any(names and instance.name in names for names in where.values()):
         return "ERROR_wrongnode"
     return "ERROR_down" if instance.admin_state == UP else "ADMIN_down"
+
+
+def _running(job: Job, node: str) -> Sequence[str] | None:
+    try:
+        return job.daemon(node).instance_list()
+    except RpcError:
+        return None
 
 
 def _fields(instance: Instance, status: str) -> dict[str, Callable[[], str]]:
@@ -162,15 +171,11 @@ def table(job: Job, names: Sequence[str], fields: Sequence[str]) -> list[list[st
         if field not in _TITLES:
             raise OpPrereqError(f"Unknown output fields selected: {field}")
     chosen = [job.instance_name(name) for name in names] or job.state.instance_names()
-    where = {
-        entry.name: () if entry.offline else job.daemon(entry.name).instance_list()
-        for entry in job.cluster.nodes
-    }
+    where = {entry.name: _running(job, entry.name) for entry in job.cluster.nodes}
     rows = [[_TITLES[field] for field in fields]]
     for name in chosen:
         instance = job.instance(name)
-        offline = job.cluster.node(instance.primary_node).offline
-        values = _fields(instance, _status(instance, where, offline=offline))
+        values = _fields(instance, _status(job, instance, where))
         rows.append([values[field]() for field in fields])
     return rows
 

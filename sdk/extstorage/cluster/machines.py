@@ -1,21 +1,84 @@
-"""The nodes of a cluster, while a command needs them."""
+"""The nodes of a cluster, while a command needs them, and what is installed on them."""
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 from typing import TYPE_CHECKING
 
+from extstorage.cluster import power
+from extstorage.cluster.errors import StateError
 from extstorage.nodes import spec
+from extstorage.nodes.node import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from extstorage.cluster.state import State
     from extstorage.nodes.node import Node
+
+# _autoconf.ES_SEARCH_PATH of Debian's package.
+SEARCH_PATH = (
+    "/srv/ganeti/extstorage",
+    "/usr/local/lib/ganeti/extstorage",
+    "/usr/lib/ganeti/extstorage",
+    "/usr/share/ganeti/extstorage",
+)
+LOG_DIRECTORY = "/var/log/ganeti/extstorage"
 
 
 @contextlib.contextmanager
 def connected(state: State) -> Iterator[Sequence[Node]]:
     """Give a cluster's nodes. Raises NodeError."""
-    with spec.parse(state.cluster().nodes_spec).nodes(str(state.directory / "shared")) as nodes:
-        yield nodes
+    text = state.cluster().nodes_spec
+    if text.startswith("namespaces"):
+        with power.connected(state.directory, text, lambda nodes: _furnish(state, nodes)) as nodes:
+            yield nodes
+        return
+    with spec.parse(text).nodes(str(state.directory / "shared")) as others:
+        yield others
+
+
+def _furnish(state: State, nodes: Sequence[Node]) -> None:
+    """Give nodes that have just booted what a node has: providers, a place for logs, no guests."""
+    shutil.rmtree(state.directory / "guests", ignore_errors=True)
+    for node in nodes:
+        furnish(state, node)
+
+
+def furnish(state: State, node: Node) -> None:
+    """Give one node that is bare its log directory and all providers of the cluster."""
+    cluster = state.cluster()
+    node.make_directory(cluster.log_directory.format(node=node.name), 0o750)
+    for provider in installed(state):
+        install(state, node, provider)
+
+
+def installed(state: State) -> list[Path]:
+    """Return the directories that the cluster's providers are installed from."""
+    folder = state.directory / "providers"
+    return sorted(path for path in folder.glob("[!.]*") if path.is_dir())
+
+
+def keep(state: State, provider: Path) -> Path:
+    """Keep a copy of a provider, for nodes that boot later. Raises StateError."""
+    copy = state.directory / "providers" / provider.name
+    new = copy.with_name(f".{provider.name}.new")
+    try:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.copytree(provider, new, symlinks=True)
+        shutil.rmtree(copy, ignore_errors=True)
+        new.rename(copy)
+    except (OSError, shutil.Error) as error:
+        raise StateError(f"{provider} cannot be copied: {error}") from error
+    return copy
+
+
+def install(state: State, node: Node, provider: Path) -> None:
+    """Put a provider into the first directory of a node's search path, in place of an older one."""
+    directory = state.cluster().search_path[0].format(node=node.name)
+    target = f"{directory}/{provider.name}"
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    node.run(Command(("rm", "-rf", "--", target), environment, "/"))
+    node.copy_directory(str(provider), target)

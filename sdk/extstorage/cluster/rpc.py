@@ -116,7 +116,8 @@ class NodeDaemon:
 
     @_call
     def ping(self) -> None:
-        """Do nothing: the first pass of an assembly asks for no more than that."""
+        """Do nothing but see that the node is there: an assembly's first pass asks no more."""
+        self._reach()
 
     @_call
     def blockdev_shutdown(self, disk: ClusterDisk) -> None:
@@ -260,6 +261,7 @@ class NodeDaemon:
     @_call
     def instance_shutdown(self, name: str) -> None:
         """Stop an instance (InstanceShutdown)."""
+        self._reach()
         self._guests.stop(self.name, name)
 
     @_call
@@ -276,12 +278,14 @@ class NodeDaemon:
     @_call
     def instance_migratable(self, name: str) -> None:
         """Refuse an instance that does not run (GetInstanceMigratable)."""
+        self._reach()
         if name not in self._guests.running(self.name):
             raise RpcFail(f"Instance {name} is not running")
 
     @_call
     def instance_list(self) -> Sequence[str]:
         """Return the names of the instances that run (GetInstanceList)."""
+        self._reach()
         return self._guests.running(self.name)
 
     @_call
@@ -299,6 +303,10 @@ class NodeDaemon:
             self._guests.migrate(self.name, target, name)
         except HypervisorError as error:
             raise RpcFail(f"Failed to migrate instance: {error}") from error
+
+    def _reach(self) -> None:
+        # What runs is on record here, even for a node that is down: ask the node itself.
+        self.host.node.is_directory("/")
 
     def _start(self, instance: Instance) -> None:
         if instance.name in self._guests.running(self.name):
