@@ -9,6 +9,7 @@ from extstorage_conformance.violation import Blocked
 if TYPE_CHECKING:
     from extstorage.host.daemon import CallValues
     from extstorage.host.invocation import Invocation
+    from extstorage_conformance.subject import Subject
     from extstorage_conformance.volume import Volume
 
 
@@ -35,6 +36,13 @@ def through(volume: Volume, *methods: str) -> None:
         call = volume.subject.run(ordinary(volume, method))
         if call.failed:
             raise Blocked(f"{method} failed ({call.fail_reason})", call)
+
+
+def given_attach_tells(subject: Subject) -> None:
+    """Make sure that an attach that succeeds shows that there is a volume; raises Blocked."""
+    call = subject.volume().call("attach")
+    if call.succeeded:
+        raise Blocked("attach accepts a volume that never was, which ES-ATTACH-03 judges", call)
 
 
 def snapshot_of(volume: Volume) -> Volume:

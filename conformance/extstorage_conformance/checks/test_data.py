@@ -76,6 +76,7 @@ def test_first_and_last_block_can_be_used(subject: Subject) -> None:
     volume = subject.attached()
     attached = subject.calls[-1]
     recorded = volume.size_mib * stamps.MIB
+    volume.make_ready()
     reported = int(volume.device_mib() * stamps.MIB)
     offsets = {0, *(_last_block(size) for size in (recorded, max(recorded, reported)))}
     volume.judge_io(attached, offsets=sorted(offsets))
@@ -99,6 +100,7 @@ def test_every_block_is_its_own(subject: Subject) -> None:
     """
     volume = subject.attached()
     attached = subject.calls[-1]
+    volume.make_ready()
     size = volume.size_mib * stamps.MIB
     dense = range(0, min(_DENSE_MIB * stamps.MIB, size), stamps.BLOCK_BYTES)
     volume.judge_io(attached, offsets=sorted({*dense, *range(0, size, _STEP_BYTES)}))

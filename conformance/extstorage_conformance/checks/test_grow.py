@@ -98,9 +98,9 @@ def test_io_goes_on_while_growing(subject: Subject) -> None:
     volume.attach_again()
     with stamps.Stream(volume.path, volume.name, volume.offsets()).running() as stream:
         call = judge.succeeds(volume.call("grow", new_size_mib=_larger_mib(subject)))
-        path = volume.path
-        volume.attach()
     judge.undisturbed(stream, call)
+    path = volume.path
+    volume.attach()
     judge.holds(volume.path == path, f"{path}, as before", volume.path, call)
 
 

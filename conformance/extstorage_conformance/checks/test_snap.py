@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge, stamps
-from extstorage_conformance.life import ordinary, snapshot_of, through
+from extstorage_conformance.life import given_attach_tells, ordinary, snapshot_of, through
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked, NotApplicable
 
@@ -117,6 +117,7 @@ def test_snapshot_is_the_origin_as_it_was(subject: Subject) -> None:
 def test_origin_keeps_working(subject: Subject) -> None:
     """Snapshot leaves the origin attached at the same path, unchanged and writable."""
     origin = subject.attached()
+    origin.attach_again()
     origin.stamp(generation=1)
     through(origin, "snapshot")
     taken = subject.calls[-1]
@@ -140,7 +141,9 @@ def test_snapshot_is_removed_as_any_volume(subject: Subject) -> None:
 
     Its name is always VOL_NAME.snap: one that stays makes the next export fail.
     """
+    given_attach_tells(subject)
     origin = subject.attached()
+    origin.attach_again()
     origin.stamp()
     snapshot = _taken(origin)
     for method in ("detach", "remove"):
@@ -202,6 +205,7 @@ def _snapshot_of_an_idle_origin(subject: Subject) -> None:
 )
 def test_snapshot_of_nothing_is_refused(subject: Subject) -> None:
     """Snapshot of a volume that does not exist fails and makes no snapshot."""
+    given_attach_tells(subject)
     origin = subject.volume()
     call = subject.run(ordinary(origin, "snapshot"))
     judge.fails(call, "there is no such volume")
