@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from extstorage_conformance import catalogue, checks
+from extstorage_conformance.collector import ResultCollector
 from extstorage_conformance.options import add_options, session_from
 from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reap import reap
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from extstorage_conformance.subject import Subject
 
 SESSION = pytest.StashKey[ConformanceSession]()
+COLLECTOR = "extstorage-results"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -127,6 +129,8 @@ def pytest_runtest_makereport(
     result = session.result(item, call) if session is not None else None
     if result is not None:
         _carry(report, result)
+    if session is not None and call.when == "teardown":
+        report.__dict__["extstorage_seconds"] = session.take_seconds(item)
     return report
 
 
@@ -154,22 +158,6 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     return terminal.status(result)
 
 
-class ResultCollector:
-    """Collects results where the reports arrive: in the controller when there are workers."""
-
-    def __init__(self, session: ConformanceSession) -> None:
-        self._session = session
-        self._seconds: dict[str, float] = {}
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note the result that a report carries."""
-        self._seconds[report.nodeid] = self._seconds.get(report.nodeid, 0.0) + report.duration
-        data = getattr(report, "extstorage", None)
-        if data is not None:
-            data["duration_s"] = round(self._seconds[report.nodeid], 4)
-            self._session.results.append(Result.from_json(data))
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Check the machine, and collect results where they all arrive."""
@@ -180,7 +168,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not hasattr(session.config, "workerinput"):
         conformance.check()
-        session.config.pluginmanager.register(ResultCollector(conformance), "extstorage-results")
+        session.config.pluginmanager.register(ResultCollector(conformance), COLLECTOR)
 
 
 @pytest.hookimpl(trylast=True)  # after pytest has torn down fixtures that were interrupted
@@ -190,14 +178,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if conformance is None:
         return
     conformance.close()
-    if not hasattr(session.config, "workerinput"):
+    collector = session.config.pluginmanager.get_plugin(COLLECTOR)
+    if collector is not None:
+        collector.finish()
         _finish(session, conformance)
 
 
 def _finish(session: pytest.Session, conformance: ConformanceSession) -> None:
     verdict = conformance.verdict()
     if session.config.option.extstorage_json:
-        report = json_report.document(verdict, **_run_facts(conformance))
+        report = json_report.document(
+            verdict, seconds=conformance.seconds, **_run_facts(conformance)
+        )
         json_report.write(Path(session.config.option.extstorage_json), report)
     other_failures = session.testsfailed > len(_broken(conformance))
     ended_normally = session.exitstatus in (

@@ -31,12 +31,18 @@ _LARGEST_SCRIPT_BYTES = 1_000_000
 
 @dataclass
 class ConformanceSession:
-    """The rules chosen for this run, and their results so far."""
+    """The rules chosen for this run, and their results so far.
+
+    ``seconds`` says where the time went: inside scripts, in device I/O, and in all.
+    """
 
     request: Request
     profile: Profile
     chosen: frozenset[str]
     results: list[Result] = field(default_factory=list)
+    seconds: dict[str, float] = field(
+        default_factory=lambda: {"wall": 0.0, "scripts": 0.0, "devices": 0.0}
+    )
     _suite: Suite | None = None
 
     @property
@@ -101,6 +107,12 @@ class ConformanceSession:
         if left and not subject.excused:
             shown = "; ".join(str(item) for item in left[:5])
             raise Violation("the node and the back end as before", f"left behind: {shown}")
+
+    def take_seconds(self, item: pytest.Item) -> dict[str, float]:
+        """Return the time that a test spent in scripts and in device I/O, cleaning up included."""
+        subject = _subject(item)
+        calls = subject.calls if subject is not None else []
+        return {"scripts": sum(call.seconds for call in calls), "devices": stamps.METER.take()}
 
     def verdict(self) -> Verdict:
         """Return the verdict on the results so far."""

@@ -51,6 +51,25 @@ class Stamp:
         return stamp if stamp.to_block() == block else None
 
 
+class Meter:
+    """Adds up the time that the main thread spends in device I/O."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count ``seconds``; what a stream does meanwhile costs the run no time."""
+        if threading.current_thread() is threading.main_thread():
+            self._seconds += seconds
+
+    def take(self) -> float:
+        """Return the seconds since the last time, and begin anew."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
+
+
+METER = Meter()
+
 _guards: list[Callable[[str], None]] = []
 
 
@@ -69,11 +88,13 @@ def _open(path: str, flags: int) -> Iterator[int]:
     if flags & os.O_RDWR:
         for check in _guards:
             check(path)
+    started = time.monotonic()
     descriptor = os.open(path, flags | os.O_CLOEXEC)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+        METER.add(time.monotonic() - started)
 
 
 def probe(path: str) -> None:

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 SCHEMA = "ganeti-extstorage-conformance/1"
 
 
-def document(verdict: Verdict, *, provider: str, release: str, profile: str) -> dict[str, Any]:
-    """Return the report as a JSON object."""
+def document(
+    verdict: Verdict, *, seconds: dict[str, float], provider: str, release: str, profile: str
+) -> dict[str, Any]:
+    """Return the report as a JSON object; ``seconds`` says where the run's time went."""
     return {
         "schema": SCHEMA,
         "provider": provider,
@@ -22,6 +24,7 @@ def document(verdict: Verdict, *, provider: str, release: str, profile: str) -> 
         "profile": profile,
         "verdict": verdict.word,
         "counts": verdict.counts(),
+        "seconds": {kind: round(spent, 3) for kind, spent in seconds.items()},
         "rules": [result.to_json() for result in verdict.results],
     }
 

@@ -1,0 +1,38 @@
+"""Collects a run's results where the reports arrive: in the controller when there are workers."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from extstorage_conformance.outcome import Result
+
+if TYPE_CHECKING:
+    import pytest
+
+    from extstorage_conformance.session import ConformanceSession
+
+
+class ResultCollector:
+    """Notes the results that reports carry, and where the run's time goes."""
+
+    def __init__(self, session: ConformanceSession) -> None:
+        self._session = session
+        self._started = time.monotonic()
+        self._seconds: dict[str, float] = defaultdict(float)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note the result that a report carries."""
+        self._seconds[report.nodeid] += report.duration
+        spent = getattr(report, "extstorage_seconds", {})
+        for kind, seconds in spent.items():
+            self._session.seconds[kind] += seconds
+        data = getattr(report, "extstorage", None)
+        if data is not None:
+            data["duration_s"] = round(self._seconds[report.nodeid], 4)
+            self._session.results.append(Result.from_json(data))
+
+    def finish(self) -> None:
+        """Note that the run has ended."""
+        self._session.seconds["wall"] = time.monotonic() - self._started
