@@ -7,6 +7,7 @@ Direct I/O keeps this node's page cache out of the way.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -116,19 +117,25 @@ def spread(device_bytes: int, count: int = 16) -> list[int]:
     return sorted({last * index // (count - 1) * BLOCK_BYTES for index in range(count)})
 
 
+def _whole(transferred: int, offset: int) -> None:
+    """Raise OSError unless a whole block was transferred: the last one may lie half outside."""
+    if transferred != BLOCK_BYTES:
+        raise OSError(errno.ENOSPC, f"the device ends {transferred} bytes into block {offset}")
+
+
 def write(path: str, volume: str, offsets: Iterable[int], generation: int = 1) -> None:
     """Stamp the blocks of device ``path`` at ``offsets`` (bytes); raises OSError."""
     with _open(path, os.O_RDWR | os.O_DIRECT) as descriptor, mmap.mmap(-1, BLOCK_BYTES) as buffer:
         for offset in offsets:
             buffer[:] = Stamp(volume, offset, generation).to_block()
-            os.pwritev(descriptor, [buffer], offset)
+            _whole(os.pwritev(descriptor, [buffer], offset), offset)
 
 
 def write_block(path: str, offset: int, block: bytes) -> None:
     """Write one block (BLOCK_BYTES bytes) to device ``path`` at ``offset``; raises OSError."""
     with _open(path, os.O_RDWR | os.O_DIRECT) as descriptor, mmap.mmap(-1, BLOCK_BYTES) as buffer:
         buffer[:] = block
-        os.pwritev(descriptor, [buffer], offset)
+        _whole(os.pwritev(descriptor, [buffer], offset), offset)
 
 
 def write_through_cache(
@@ -137,7 +144,8 @@ def write_through_cache(
     """Stamp blocks as ``write`` does, but through the page cache, and fsync; raises OSError."""
     with _open(path, os.O_RDWR) as descriptor:
         for offset in offsets:
-            os.pwrite(descriptor, Stamp(volume, offset, generation).to_block(), offset)
+            block = Stamp(volume, offset, generation).to_block()
+            _whole(os.pwrite(descriptor, block, offset), offset)
         os.fsync(descriptor)
 
 
