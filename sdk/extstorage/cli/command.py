@@ -12,6 +12,7 @@ from extstorage.cli import (
     call,
     cluster,
     conform,
+    gnt_backup,
     gnt_instance,
     gnt_storage,
     lint,
@@ -23,7 +24,7 @@ from extstorage.cli.errors import USAGE, CommandError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SUB_COMMANDS = (conform, lint, rules, call, vendor, cluster, gnt_instance, gnt_storage)
+_SUB_COMMANDS = (conform, lint, rules, call, vendor, cluster, gnt_instance, gnt_storage, gnt_backup)
 _INTERRUPTED = 130
 _EPILOG = (
     "exit status: 0 the provider conforms (the command did its work), 1 it does not"

@@ -6,11 +6,14 @@ Source in Ganeti: GenericInstanceCreate in ``lib/cli.py``; SetInstanceParams and
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from extstorage.cli.gnt_options import appended, identified, keys_and_values
-from extstorage.cluster import activation, adding, modification
+from extstorage.cluster import activation, adding, converting, modification
+from extstorage.cluster.disks import OWN_PARAMETERS
 from extstorage.cluster.errors import OpPrereqError, UnitParseError
+from extstorage.cluster.model import EXT
 from extstorage.cluster.units import parse_unit
 
 if TYPE_CHECKING:
@@ -162,8 +165,8 @@ def modify_options(line: CommandLine) -> None:
     line.refuse("there is no hypervisor", "-H", "--hypervisor-parameters", values=1)
     line.refuse("there is no hypervisor", "-B", "--backend-parameters", values=1)
     line.refuse("no OS runs here", "-o", "--os-type", values=1)
-    line.refuse("disks are not converted here yet", "-t", "--disk-template", values=1)
-    line.refuse("disks are not converted here yet", "-e", "--ext-params", values=1)
+    line.add_option("-t", "--disk-template", metavar="TEMPLATE", help="convert to ext or file")
+    line.add_option("-e", "--ext-params", metavar="KEY=VALUE,...", help="of the new disks")
     line.refuse("instances are up or down", "--offline", "--online")
 
 
@@ -171,8 +174,13 @@ def modify(context: Context) -> int | None:
     """``gnt-instance modify``."""
     options = context.options
     wanted = [_modification(ident, given) for ident, given in options.disks or ()]
-    if not (wanted or options.new_primary):
-        print("Please give at least one of the parameters.")
+    if not (wanted or options.new_primary or options.disk_template):
+        print("Please give at least one of the parameters.", file=sys.stderr)
+        return 1
+    if bool(options.ext_params) != (options.disk_template == EXT):
+        print(
+            _EXT_PARAMS_MISSING if not options.ext_params else _EXT_PARAMS_NEEDLESS, file=sys.stderr
+        )
         return 1
     changes: list[tuple[str, str]] = []
     if options.new_primary:
@@ -184,8 +192,44 @@ def modify(context: Context) -> int | None:
             hotplug_if_possible=bool(options.hotplug_if_possible),
         )
         changes = modification.modify(context.job, context.words[0], wanted, chosen)
+    if options.disk_template:
+        changes.append(("disk_template", _convert(context)))
     _report(context.words[0], changes)
     return None
+
+
+_EXT_PARAMS_MISSING = "Provider option is missing, use either the '--ext-params' or '-e' option"
+_EXT_PARAMS_NEEDLESS = (
+    "Specifying ExtStorage parameters requires converting to the 'ext' disk template"
+)
+
+
+def _convert(context: Context) -> str:
+    options = context.options
+    template = str(options.disk_template)
+    if template not in adding.TEMPLATES:
+        raise OpPrereqError(
+            f"disk template {template!r} has no meaning here: expected -t ext or -t file"
+        )
+    parameters = _texts(keys_and_values(options.ext_params or "", "-e"))
+    if options.ext_params and "provider" not in parameters:
+        raise OpPrereqError(
+            "Missing required parameter 'provider' when converting to an ExtStorage disk template"
+        )
+    for name in parameters:
+        if name != "provider" and name in OWN_PARAMETERS:
+            raise OpPrereqError(
+                f"Invalid parameter '{name}' when converting to an ExtStorage template (it is not"
+                " allowed modifying existing disk parameters)"
+            )
+    converting.convert(
+        context.job,
+        context.words[0],
+        template,
+        {name: str(value) for name, value in parameters.items()},
+        wait_for_sync=options.wait_for_sync,
+    )
+    return template
 
 
 def _report(name: str, changes: Sequence[tuple[str, str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,13 @@ class NewInstance:
     start: bool = True
     wait_for_sync: bool = True
     backend: Mapping[str, str] = field(default_factory=dict)
+
+
+def replaced(
+    wanted: NewInstance, *, disks: Sequence[Mapping[str, str | int]], os: str | None
+) -> NewInstance:
+    """Return the same wish with other disks and another OS."""
+    return dataclasses.replace(wanted, disks=disks, os=os)
 
 
 def check(job: Job, wanted: NewInstance) -> tuple[str, list[dict[str, str | int]]]:
@@ -101,7 +109,7 @@ def create(
     job: Job, wanted: NewInstance, node: str, descriptions: Sequence[Mapping[str, str | int]]
 ) -> Instance:
     """Make an instance's disks and put it on record; nothing is on record if a disk fails."""
-    directory = f"{job.state.directory}/file-storage/{wanted.name}"
+    directory = disks.file_directory(job, wanted.name)
     made = disks.generate(job, descriptions, wanted.template, directory=directory)
     instance = Instance(
         name=wanted.name,

@@ -63,6 +63,11 @@ def check_access(description: Mapping[str, object]) -> None:
         )
 
 
+def file_directory(job: Job, instance: str) -> str:
+    """Return where an instance's file disks are: below the directory that all nodes share."""
+    return f"{job.state.directory}/shared/.file-storage/{instance}"
+
+
 def generate(
     job: Job,
     descriptions: Sequence[Mapping[str, str | int]],

@@ -148,7 +148,7 @@ def _add(
 ) -> list[tuple[str, str]]:
     index = _slot(instance, wanted.disk)
     description = disks.checked_description(wanted.parameters, instance.disk_template)
-    directory = f"{job.state.directory}/file-storage/{instance.name}"
+    directory = disks.file_directory(job, instance.name)
     (disk,) = disks.generate(job, [description], instance.disk_template, index, directory=directory)
     disks.create(job, instance, [(index, disk)])
     instance.disks.insert(index, disk)

@@ -1,0 +1,51 @@
+"""Every recorded operation of a real cluster, carried out again: the same calls, the same words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cluster import recordings, scenes, table
+from tests.cluster.replay import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.cluster.recordings import Row
+
+CLAIMED = [
+    (number, row)
+    for number, row in enumerate(recordings.rows())
+    if scenes.why_not(number, row) is None
+]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path)
+    yield stage
+    stage.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "row"), CLAIMED, ids=[f"{number}-{row['operation']}" for number, row in CLAIMED]
+)
+def test_operation(number: int, row: Row, stage: Stage) -> None:
+    known = scenes.prepare(stage, number, row)
+
+    outcome = stage.run(row["command"], scenes.ENVIRONMENTS.get(number))
+
+    assert recordings.calls(outcome.row, known) == recordings.calls(row, known)
+    assert outcome.status == row["rc"], outcome.output
+    assert scenes.place(stage, row) == row["pnode_after"]
+    if number not in scenes.OTHER_WORDS:
+        said = recordings.text(scenes.words(outcome.output, stage), known)
+        assert said == recordings.text(scenes.words(row["output"], stage), known)
+
+
+def test_the_page_says_what_is_compared() -> None:
+    assert table.PAGE.read_text(encoding="utf-8") == table.page(), (
+        "run: python -m tests.cluster.table"
+    )
