@@ -14,7 +14,7 @@ import os
 import struct
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -217,15 +217,21 @@ class Stream:
 
     @contextmanager
     def running(self) -> Iterator[Stream]:
-        """Write in the background until the block of the with statement ends."""
+        """Write in the background until the block of the with statement ends.
+
+        The device stays open all the while, as an instance's disk does.
+        """
         thread = threading.Thread(target=self._run, name=f"stream-{self.volume}")
-        thread.start()
-        try:
-            _wait_for(lambda: self.rounds > 0 or bool(self.errors))
-            yield self
-        finally:
-            self._stop.set()
-            thread.join()
+        with ExitStack() as stack:
+            with suppress(OSError):  # the writer's own attempts tell
+                stack.enter_context(_open(self.path, os.O_RDWR))
+            thread.start()
+            try:
+                _wait_for(lambda: self.rounds > 0 or bool(self.errors))
+                yield self
+            finally:
+                self._stop.set()
+                thread.join()
 
 
 def _wait_for(condition: object, timeout_s: float = 10.0) -> None:
