@@ -49,7 +49,7 @@ class Subject:
         self._registered: dict[str, Volume] = {}
         self._made: set[str] = set()
         self.excused = False
-        self.baseline = suite.survey.take_first()
+        self.baseline = suite.survey.take()
 
     def _load(self) -> Provider:
         provider = self.suite.provider()

@@ -121,21 +121,6 @@ def test_loop_device_over_a_deleted_file_is_seen(survey: Survey, tmp_path: Path,
     assert survey.left_since(baseline) == []
 
 
-def test_read_only_flag_on_a_free_loop_device_is_seen(
-    survey: Survey, tmp_path: Path, name: str
-) -> None:
-    with loop_device(tmp_path / name) as path:
-        survey.learn(path)
-        baseline = survey.take()
-        subprocess.run(["blockdev", "--setro", path], check=True)
-    try:
-        if block.is_mapped(path):
-            pytest.skip(f"somebody else took {path} in between")
-        assert Item(block.READ_ONLY, path) in survey.take() - baseline
-    finally:
-        subprocess.run(["blockdev", "--setrw", path], check=True)
-
-
 def test_mapping_tells_what_a_device_shows(tmp_path: Path, name: str) -> None:
     with loop_device(tmp_path / name) as path:
         link = tmp_path / "link"

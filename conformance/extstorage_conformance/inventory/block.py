@@ -19,9 +19,6 @@ _SYS_NUMBER = Path("/sys/dev/block")
 _DELETED = " (deleted)"  # what the kernel appends to the path of a file that is gone
 _LOOP_CLR_FD = 0x4C01
 
-READ_ONLY = "read-only flag on free loop device"
-"""A kind of item: the flag outlives the mapping, and harms the next one."""
-
 
 def _read(path: Path) -> str:
     try:
@@ -31,23 +28,16 @@ def _read(path: Path) -> str:
 
 
 def items() -> Iterator[Item]:
-    """Yield bound loop devices, free ones left read-only, dm tables and other disks."""
+    """Yield bound loop devices, dm tables and other disks."""
     for directory in sorted(_SYS_BLOCK.iterdir()):
         name = directory.name
         if name.startswith("loop"):
-            yield from _loop(name, directory)
+            if backing_file := _read(directory / "loop/backing_file"):
+                yield Item("loop device", f"/dev/{name}", backing_file)
         elif name.startswith("dm-"):
             yield Item("dm table", _read(directory / "dm/name"), _read(directory / "dm/uuid"))
         elif not name.startswith(("ram", "zram")) and _read(directory / "size") not in ("", "0"):
             yield Item("disk", name)
-
-
-def _loop(name: str, directory: Path) -> Iterator[Item]:
-    backing_file = _read(directory / "loop/backing_file")
-    if backing_file:
-        yield Item("loop device", f"/dev/{name}", backing_file)
-    elif _read(directory / "ro") == "1":
-        yield Item(READ_ONLY, f"/dev/{name}")
 
 
 def mapping_of(path: str) -> str:

@@ -45,14 +45,12 @@ class Survey:
         self._directories = tuple(directories)
         self._objects = objects
         self._places = {self._run_directory, *self._directories}
-        self._devices: set[str] = set()
 
     def learn(self, device: str) -> None:
         """Note that the provider gave the block device ``device``: where it keeps its volumes.
 
         What appears in such a place is the provider's, whatever its name.
         """
-        self._devices.add(device)
         try:
             place = PurePath(block.mapping_of(device)).parent
         except (OSError, ValueError):  # what attach printed is no path
@@ -62,14 +60,6 @@ class Survey:
             place = place.parent
         if place.is_absolute() and place != place.parent:
             self._places.add(str(place))
-
-    def take_first(self) -> frozenset[Item]:
-        """Return what exists before a check, which has had none of the provider's devices yet.
-
-        What others do to a device that an earlier check had is not this one's.
-        """
-        self._devices.clear()
-        return self.take()
 
     def take(self) -> frozenset[Item]:
         """Return what exists now and can be the provider's doing."""
@@ -87,8 +77,6 @@ class Survey:
         """A node is shared: loop devices and mounts come and go that nobody here has made."""
         if self._namer.is_foreign(item.text):
             return False
-        if item.kind == block.READ_ONLY:
-            return item.name in self._devices
         if item.kind in {"loop device", "mount"}:
             return self._namer.owns(item.text) or self._is_in_place(item)
         return True
