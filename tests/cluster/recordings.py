@@ -24,6 +24,41 @@ def rows() -> list[Row]:
         return [json.loads(line) for line in file]
 
 
+@cache
+def misbehaviour() -> list[Row]:
+    """Return what happened with bad providers and failing scripts; many are in ``rows`` too.
+
+    Calls have no variables here; ``instances_after`` says what became of the instances.
+    """
+    with lzma.open(DATA / "misbehaviour.jsonl.xz", "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def after(operation: str) -> str | None:
+    """Return what became of the instances, where that was recorded: name, states, node."""
+    found = [row["instances_after"] for row in misbehaviour() if row["case"] == operation]
+    return found[0] if found else None
+
+
+def instance_is_there(command: str) -> bool:
+    """Return whether a command is about an instance that is there before it."""
+    return command.startswith("gnt-instance ") and not command.startswith("gnt-instance add")
+
+
+def as_row(case: Row) -> Row:
+    """Return a case of ``misbehaviour`` in the form of ``rows``."""
+    words = (case["instances_after"] or "").split()
+    made = not instance_is_there(case["command"])
+    calls = [{"env": {}, "stdout": None, **call} for call in case["calls"]]
+    return {
+        **case,
+        "operation": case["case"],
+        "calls": calls,
+        "pnode_before": None if made else "node2",
+        "pnode_after": words[-1].split(".")[0] if words else None,
+    }
+
+
 class Normaliser:
     """Numbers UUIDs in the order in which they appear; those that are known stay."""
 

@@ -217,7 +217,7 @@ def recorded_disks(row: Row) -> list[ClusterDisk]:
     made = set()
     for call in row["calls"]:
         env = call["env"]
-        volume = env["VOL_NAME"]
+        volume = env.get("VOL_NAME", "")
         if call["script"].endswith("/create") and " recreate-disks " not in row["command"]:
             made.add(volume)
         known = found.get(volume)

@@ -6,8 +6,11 @@ import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from extstorage.cluster import information
 from extstorage.cluster.guest import RecordedGuests
 from extstorage.cluster.model import Instance
+from extstorage.cluster.session import Session
+from extstorage.nodes.local import LocalNode
 from tests.cluster import broken, replay
 from tests.cluster.recordings import rows
 from tests.cluster.replay import DOMAIN
@@ -36,6 +39,11 @@ ODD: dict[str, str] = {
     "background child with fds redirected": 'sleep 1 >/dev/null 2>&1 & echo "$DEVICE"',
     "background child keeps stdout open 15s": 'sleep 1 & echo "$DEVICE"',
     "attach sleeps 12s": 'sleep 1; echo "$DEVICE"',
+    "nonexistent path": "echo /dev/nonexistent0",
+    "chatter on stderr": 'echo "Mapping volume..." >&2; echo "$DEVICE"',
+    "trailing whitespace": 'printf "%s \\n" "$DEVICE"',
+    "non-UTF-8 on stdout after device": 'echo "$DEVICE"; printf "\\377\\376\\n"',
+    "newline only": "echo",
     "prints nothing": ":",
     "prints nonexistent path": "echo /nonexistent/device",
     "prints regular file path": "echo /etc/passwd",
@@ -265,7 +273,9 @@ def _instance(stage: Stage, row: Row, now: Scene, node: str) -> Instance:
     if now.template == "file":
         disks = []
     missing = max(now.disks, 1) - len(disks)
-    instance.disks = [replay.some_disk(k, now.size_mib) for k in range(missing)] + disks
+    said = re.search(r"size=(\d+)m", row["output"])
+    size = int(said[1]) if said else now.size_mib
+    instance.disks = [replay.some_disk(k, size) for k in range(missing)] + disks
     for disk in instance.disks:
         disk.template = now.template
         if now.template == "file":
@@ -274,7 +284,7 @@ def _instance(stage: Stage, row: Row, now: Scene, node: str) -> Instance:
             (stage.directory / disk.location).write_bytes(b"\1" * (disk.size_mib << 20))
         if now.provider != "trace":
             disk.parameters["provider"] = now.provider
-    if row["command"].startswith("gnt-instance info"):
+    if row["command"].startswith("gnt-instance info") and row["rc"] == 0:
         _as_shown(instance, row["output"])
     return instance
 
@@ -322,6 +332,15 @@ def place(stage: Stage, row: Row) -> str | None:
     if names and stage.state.has_instance(names[0]):
         return stage.state.instance(names[0]).primary_node.split(".")[0]
     return None
+
+
+def instances(stage: Stage) -> str:
+    """Return what the recorder noted of the instances: name, states and node of each."""
+    nodes = [LocalNode(name) for name in replay.NODES]
+    with Session(stage.state, nodes, print).reading() as job:
+        fields = ("name", "admin_state", "status", "pnode")
+        rows_of = [row for row in information.table(job, (), fields)[1:] if row[0] != "busy"]
+    return "\n".join(" ".join(row) for row in rows_of)
 
 
 def words(output: str, stage: Stage) -> str:

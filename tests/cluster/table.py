@@ -1,4 +1,4 @@
-"""The page that says which recorded operations the runtime repeats: docs/reference/cluster-traces.md.
+"""The page that says which recorded operations the runtime repeats.
 
 Run ``python -m tests.cluster.table`` to write it; a test holds it equal to what this writes.
 """

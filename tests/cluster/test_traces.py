@@ -7,26 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cluster import recordings, scenes, table
-from tests.cluster.replay import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from tests.cluster.recordings import Row
+    from tests.cluster.replay import Stage
 
 CLAIMED = [
     (number, row)
     for number, row in enumerate(recordings.rows())
     if scenes.why_not(number, row) is None
 ]
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    stage = Stage(tmp_path)
-    yield stage
-    stage.close()
 
 
 @pytest.mark.parametrize(
@@ -40,6 +30,9 @@ def test_operation(number: int, row: Row, stage: Stage) -> None:
     assert recordings.calls(outcome.row, known) == recordings.calls(row, known)
     assert outcome.status == row["rc"], outcome.output
     assert scenes.place(stage, row) == row["pnode_after"]
+    after = recordings.after(row["operation"])
+    if after and row["pnode_after"]:
+        assert scenes.instances(stage) == after
     if number not in scenes.OTHER_WORDS:
         said = recordings.text(scenes.words(outcome.output, stage), known)
         assert said == recordings.text(scenes.words(row["output"], stage), known)

@@ -17,6 +17,7 @@ from extstorage.cli import (
     gnt_storage,
     lint,
     rules,
+    trace,
     vendor,
 )
 from extstorage.cli.errors import USAGE, CommandError
@@ -24,7 +25,18 @@ from extstorage.cli.errors import USAGE, CommandError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SUB_COMMANDS = (conform, lint, rules, call, vendor, cluster, gnt_instance, gnt_storage, gnt_backup)
+_SUB_COMMANDS = (
+    conform,
+    lint,
+    rules,
+    call,
+    vendor,
+    cluster,
+    gnt_instance,
+    gnt_storage,
+    gnt_backup,
+    trace,
+)
 _INTERRUPTED = 130
 _EPILOG = (
     "exit status: 0 the provider conforms (the command did its work), 1 it does not"

@@ -245,11 +245,10 @@ def _info(context: Context) -> None:
         raise OpPrereqError(
             "Please give at least one instance name, or --all to show all instances"
         )
-    for number, name in enumerate(names or context.job.state.instance_names()):
-        if number:
-            print()
-        for line in information.info(context.job, name, static=bool(context.options.static)):
-            print(line)
+    chosen = names or context.job.state.instance_names()
+    static = bool(context.options.static)
+    shown = [information.info(context.job, name, static=static) for name in chosen]
+    print("\n\n".join("\n".join(lines) for lines in shown))
 
 
 def _list_options(line: CommandLine) -> None:

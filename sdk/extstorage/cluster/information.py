@@ -36,6 +36,8 @@ def info(job: Job, name: str, *, static: bool) -> Iterator[str]:
     """
     instance = job.instance(name)
     running = None
+    # Everything is asked before anything is shown.
+    found = [None if static else _device(job, instance, disk) for disk in instance.disks]
     if not static and not job.cluster.node(instance.primary_node).offline:
         running = job.runs(instance)
     yield f"- Instance name: {instance.name}"
@@ -50,8 +52,7 @@ def info(job: Job, name: str, *, static: bool) -> Iterator[str]:
     yield f"  Disk template: {instance.disk_template}"
     yield "  Disks: "
     for index, disk in enumerate(instance.disks):
-        found = None if static else _device(job, instance, disk)
-        yield from _disk(index, disk, found)
+        yield from _disk(index, disk, found[index])
 
 
 def _time(moment: float) -> str:
@@ -89,7 +90,7 @@ def _device(job: Job, instance: Instance, disk: ClusterDisk) -> DeviceStatus | N
     if job.cluster.node(instance.primary_node).offline:
         return None
     daemon = job.primary(instance)
-    with raising("Can't compute disk status"):
+    with raising(f"Can't compute disk status for {instance.name}"):
         return daemon.blockdev_find(disk)
 
 
