@@ -109,6 +109,7 @@ def test_changed_parameter_does_not_lose_the_volume(subject: Subject) -> None:
     """
     values = invalid_values(subject)
     volume = subject.attached()
+    volume.attach_again()
     volume.stamp()
     for variable, value in values:
         for method in ("attach", "detach"):
