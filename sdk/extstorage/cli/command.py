@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
 import extstorage
-from extstorage.cli import (
-    call,
-    cluster,
-    conform,
-    gnt_backup,
-    gnt_instance,
-    gnt_storage,
-    lint,
-    rules,
-    trace,
-    vendor,
-)
 from extstorage.cli.errors import USAGE, CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SUB_COMMANDS = (
-    conform,
-    lint,
-    rules,
-    call,
-    vendor,
-    cluster,
-    gnt_instance,
-    gnt_storage,
-    gnt_backup,
-    trace,
+    "conform",
+    "lint",
+    "rules",
+    "call",
+    "vendor",
+    "cluster",
+    "gnt-instance",
+    "gnt-storage",
+    "gnt-backup",
+    "trace",
 )
 _INTERRUPTED = 130
 _EPILOG = (
@@ -72,9 +61,9 @@ def run(argv: Sequence[str]) -> int:
 def _run(argv: Sequence[str]) -> int:
     # argparse cannot tell optional arguments from what follows "--".
     own, separator, rest = _split(argv)
-    parser = _parser()
+    parser = _parser(own)
     arguments = parser.parse_args(own)
-    if separator and arguments.run is not conform.run:
+    if separator and own[:1] != ["conform"]:
         parser.error("only conform passes arguments on after --")
     arguments.pytest_arguments = rest
     status = arguments.run(arguments)
@@ -90,7 +79,7 @@ def _split(argv: Sequence[str]) -> tuple[list[str], bool, list[str]]:
     return words[:position], True, words[position + 1 :]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="extstorage",
         description="Write, run and test Ganeti ExtStorage providers.",
@@ -101,8 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"extstorage {extstorage.__version__}"
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in _SUB_COMMANDS:
-        name = module.__name__.rpartition(".")[2].replace("_", "-")
+    # Some sub-commands take long to import: only the one that is named, or all for the help.
+    for name in [word for word in words[:1] if word in _SUB_COMMANDS] or _SUB_COMMANDS:
+        module = importlib.import_module(f"extstorage.cli.{name.replace('-', '_')}")
         command = commands.add_parser(
             name,
             help=module.SUMMARY,

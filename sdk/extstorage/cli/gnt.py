@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from extstorage.cli.errors import CannotRun, CommandError
 from extstorage.cli.gnt_options import CommandLine, Values
@@ -105,8 +106,11 @@ def main(
     if not words or words[0] not in commands:
         return _usage(program, commands, words)
     try:
+        parsed = _parsed(program, commands, words)
         with _opened(cluster_directory) as (state, nodes):
-            return execute(program, commands, words, Cluster(state, nodes))
+            return _carried_out(parsed, Cluster(state, nodes))
+    except GanetiError as error:
+        return _said(error)
     except StateError as error:
         raise CommandError(str(error)) from None
     except NodeError as error:
@@ -117,15 +121,34 @@ def execute(
     program: str, commands: Mapping[str, Command], words: Sequence[str], cluster: Cluster
 ) -> int:
     """Run a command of a program on a cluster whose nodes are up; return its exit status."""
-    name, *rest = words
-    line = _command_line(program, name, commands[name])
     try:
-        options, arguments = line.read(rest)
-        run = _Run(cluster, commands[name], f"{program} {' '.join(words)}")
-        return run.run(options, arguments)
+        return _carried_out(_parsed(program, commands, words), cluster)
     except GanetiError as error:
-        print(error.formatted, file=sys.stderr)
-        return 1
+        return _said(error)
+
+
+def _said(error: GanetiError) -> int:
+    print(error.formatted, file=sys.stderr)
+    return 1
+
+
+class _Parsed(NamedTuple):
+    """A command line that was understood."""
+
+    typed: str
+    command: Command
+    options: Values
+    arguments: list[str]
+
+
+def _parsed(program: str, commands: Mapping[str, Command], words: Sequence[str]) -> _Parsed:
+    name, *rest = words
+    options, arguments = _command_line(program, name, commands[name]).read(rest)
+    return _Parsed(f"{program} {shlex.join(words)}", commands[name], options, arguments)
+
+
+def _carried_out(parsed: _Parsed, cluster: Cluster) -> int:
+    return _Run(cluster, parsed.command, parsed.typed).run(parsed.options, parsed.arguments)
 
 
 def _command_line(program: str, name: str, command: Command) -> CommandLine:
@@ -213,7 +236,9 @@ class _Run:
         with tempfile.TemporaryDirectory(prefix="extstorage-plan-") as directory:
             copy = Path(directory, "cluster")
             shutil.copytree(
-                self._state.directory, copy, ignore=shutil.ignore_patterns("nodes", "providers")
+                self._state.directory,
+                copy,
+                ignore=shutil.ignore_patterns("nodes", "providers", "shared"),
             )
             session = self._cluster.session(lambda _text: None, State(copy))
             jobs = [[name] for name in arguments] if self._command.many else [arguments]
