@@ -203,7 +203,8 @@ def test_a_trace_tells_who_called_what(shell: Shell, name: str, tmp_path: Path) 
     shown = shell.do("trace", "show", str(trace))
     shell.do("trace", "show", str(trace), "--svg", str(tmp_path / "picture.svg"))
 
-    assert [call["script"] for call in record["calls"]].count("loopback/attach") == 6
+    attached = [call["script"] for call in record["calls"]].count("loopback/attach")
+    assert attached in {6, 7}  # once more where the device has minor 0, which Ganeti doubts
     assert record["calls"][0]["node_role"] == "target(new primary)"
     assert "loopback/open shared disk0" in shown
     assert "loopback/open shared disk0" in (tmp_path / "picture.svg").read_text()

@@ -33,6 +33,7 @@ def run_pytest(arguments: Sequence[str]) -> int:
                 # A pytest.ini or conftest.py of the current directory is another project's.
                 f"--config-file={os.devnull}",
                 f"--rootdir={Path.cwd()}",
+                "--override-ini=cache_dir=.pytest_cache",  # tox would have it elsewhere
                 "--noconftest",
                 # pytest would like to be the first to import a plugin's distribution.
                 "-Wignore:Module already imported:pytest.PytestAssertRewriteWarning",

@@ -22,7 +22,13 @@ import time
 from pathlib import Path
 
 # Not the module: on a host it is one without a package.
-from extstorage.nodes.jobs import Job, python, run, write_all
+from extstorage.nodes.jobs import (
+    Job,
+    let_programs_take_every_signal,
+    python,
+    run,
+    write_all,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +54,7 @@ class Agent:
         self._poll = select.poll()
         self._wakeup, writer = os.pipe()
         os.set_blocking(writer, False)
+        let_programs_take_every_signal()
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         for descriptor in (requests, self._wakeup):

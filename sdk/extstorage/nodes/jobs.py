@@ -29,6 +29,19 @@ _OWN_GROUP: dict[str, Any] = (
 )
 
 
+def let_programs_take_every_signal() -> None:
+    """See to it that programs ignore no signal, as those of Ganeti's node daemon do not.
+
+    What this process ignores (SIGHUP, under nohup) its programs would ignore too; what it
+    answers by doing nothing, they do not. Only a main thread can change that.
+    """
+    for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
+        # Python ignores SIGPIPE and SIGXFSZ itself, and subprocess undoes that in a child.
+        ignored = signal.getsignal(number) == signal.SIG_IGN
+        if ignored and number not in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, lambda *_: None)
+
+
 class Job:
     """A child process that a request waits for, and the pipes that it writes to."""
 

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from extstorage.nodes import agent
 from extstorage.nodes.agent_process import AgentProcess, python_command
-from extstorage.nodes.jobs import LINGER_S
+from extstorage.nodes.jobs import LINGER_S, let_programs_take_every_signal
 from extstorage.nodes.node import CannotExecute, Command, Completed, Facts
 from extstorage.nodes.remote import RemoteNode
 
@@ -34,6 +34,8 @@ class LocalNode:
         self.name = name or socket.gethostname()
         self._lock = threading.Lock()
         self._answering: RemoteNode | None = None
+        if threading.current_thread() is threading.main_thread():
+            let_programs_take_every_signal()
 
     def run(self, command: Command) -> Completed:
         """Run a program to its end; see Node.run."""
