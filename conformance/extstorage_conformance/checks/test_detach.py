@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -179,33 +178,3 @@ def test_open_volume_is_detached_without_close(subject: Subject) -> None:
     volume.given("open", exclusive=True)
     call = judge.succeeds(volume.call("detach"), "Ganeti does not close at shutdown")
     judge.holds(volume.is_gone(), "no mapping", f"{volume.path} still shows the volume", call)
-
-
-@rule(
-    "ES-DETACH-09",
-    Level.MUST,
-    source="derived: after detach Ganeti starts the instance on another node",
-    profile=Profile.STANDARD,
-    needs=("device",),
-)
-def test_unsynced_data_is_written_out(subject: Subject) -> None:
-    """What was written without a sync before detach is on the volume afterwards."""
-    volume = _attached_again(subject)
-    offsets = [offset + stamps.BLOCK_BYTES for offset in volume.offsets()[:-1]]
-    volume.make_ready()
-    try:
-        _write_buffered(volume, offsets)
-    except OSError as error:
-        raise Blocked(f"writing to {volume.path} failed: {error}") from None
-    call = volume.given("detach")
-    volume.attach()
-    volume.judge_stamps(call, offsets=offsets)
-
-
-def _write_buffered(volume: Volume, offsets: list[int]) -> None:
-    descriptor = os.open(volume.path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        for offset in offsets:
-            os.pwrite(descriptor, stamps.Stamp(volume.name, offset, 1).to_block(), offset)
-    finally:
-        os.close(descriptor)
