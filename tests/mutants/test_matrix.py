@@ -15,7 +15,7 @@ import subprocess
 import sys
 import zlib
 from functools import cache
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
