@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 from benchmarks.common import LoopbackPool, median_ms, report
 
 MANY = 500
@@ -26,16 +28,17 @@ def main() -> None:
 
 def _measure(pool: LoopbackPool) -> dict[str, float]:
     volume = pool.create("measured")
-
-    def attach_and_detach() -> None:
-        pool.call("attach", volume)
+    first = []
+    for _ in range(ROUNDS):
+        first.append(median_ms(lambda: pool.call("attach", volume), 1))
         pool.call("detach", volume)
-
-    cycle = median_ms(attach_and_detach, ROUNDS)
     pool.call("attach", volume)
     again = median_ms(lambda: pool.call("attach", volume), ROUNDS)
     pool.remove(volume)
-    return {"attach and detach": cycle, "attach of an attached volume": again}
+    return {
+        "attach of a detached volume": statistics.median(first),
+        "attach of an attached volume": again,
+    }
 
 
 if __name__ == "__main__":
