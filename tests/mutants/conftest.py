@@ -12,5 +12,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--whole-matrix",
         action="store_true",
-        help="judge each mutant by every rule that can see it, not by a fixed part of them",
+        help="judge each mutant by every rule that can see it, not only by those that it names",
     )
