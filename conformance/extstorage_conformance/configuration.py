@@ -35,9 +35,6 @@ class Option:
 
 CAPABILITIES = {
     "zeroed": Option(default=True, meaning="new space reads as zeros; false: it may hold old data"),
-    "overcommit": Option(
-        default=False, meaning="a volume larger than the free capacity may be created (thin)"
-    ),
     "userspace_only": Option(
         default=False, meaning="attach gives no block device, only hypervisor URIs"
     ),

@@ -222,5 +222,10 @@ def pytest_terminal_summary(
     if session is None or not session.results:
         return
     terminalreporter.section("conformance")
+    if session.unremoved:
+        terminalreporter.write_line(
+            f"{len(session.unremoved)} volumes could not be removed: once the provider can, "
+            "run the same with --extstorage-reap (extstorage conform DIR --reap)"
+        )
     for line in terminal.lines(session.verdict(), **_run_facts(session)):
         terminalreporter.write_line(line)

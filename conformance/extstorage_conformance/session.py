@@ -34,6 +34,7 @@ class ConformanceSession:
     """The rules chosen for this run, and their results so far.
 
     ``seconds`` says where the time went: inside scripts, in device I/O, and in all.
+    ``unremoved`` names the volumes that the provider refused to remove.
     """
 
     request: Request
@@ -43,6 +44,7 @@ class ConformanceSession:
     seconds: dict[str, float] = field(
         default_factory=lambda: {"wall": 0.0, "scripts": 0.0, "devices": 0.0}
     )
+    unremoved: list[str] = field(default_factory=list)
     _suite: Suite | None = None
 
     @property
@@ -82,6 +84,7 @@ class ConformanceSession:
         """End the run, if it was started, and undo what it made; ends pytest if that fails."""
         suite, self._suite = self._suite, None
         if suite is not None:
+            self.unremoved = suite.unremoved
             try:
                 suite.close()
             except CannotRun as reason:

@@ -108,12 +108,13 @@ class Suite:
         return completed.stdout
 
     def close(self) -> None:
-        """Undo what the run made; the journal stays if a volume could not be removed."""
+        """Undo what the run made; directory and journal stay if a volume could not be removed."""
         try:
             self.hook("teardown")
         finally:
-            shutil.rmtree(self.run_directory, ignore_errors=True)
+            # What could not be removed may need it: --reap deletes it then.
             if not self.unremoved:
+                shutil.rmtree(self.run_directory, ignore_errors=True)
                 self.journal.close()
 
     def _set_up(self) -> None:

@@ -63,7 +63,7 @@ def test_what_is_said_counts(tmp_path: Path) -> None:
 
     assert configuration.capabilities["zeroed"] is False
     assert configuration.capabilities["create_existing"] == "succeeds"
-    assert configuration.capabilities["overcommit"] is False
+    assert configuration.capabilities["close_stops_writes"] is False
     assert configuration.sizes["default"] == 64
     assert configuration.invalid_values == {"directory": ["pool", ""]}
     assert configuration.parameters_for(RUN_DIRECTORY) == {"directory": f"{RUN_DIRECTORY}/pool"}

@@ -95,3 +95,15 @@ def test_running_run_is_not_reaped(workbench: Workbench, tmp_path: Path) -> None
     finally:
         os.kill(process.pid, signal.SIGINT)
         process.wait(timeout=30)
+
+
+def test_volumes_that_could_not_be_removed_are_told_and_reaped(workbench: Workbench) -> None:
+    remove = (workbench.provider / "remove").read_text()
+    workbench.replace_script("remove", "#!/bin/sh\necho 'the array is busy' >&2\nexit 1\n")
+
+    run = workbench.run(rules=("ES-ATTACH-01",))
+    workbench.replace_script("remove", remove)
+    reaped = workbench.run("--extstorage-reap")
+
+    assert "1 volumes could not be removed" in run.output
+    assert "1 volumes, all undone" in reaped.output

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -66,13 +67,22 @@ def conform(provider: Path, directory: Path, rule_ids: set[str]) -> Report:
             *(f"--extstorage-rule={rule_id}" for rule_id in sorted(rule_ids)),
         ],
         cwd=directory,
+        env=os.environ | {"XDG_STATE_HOME": str(directory / "state")},
         capture_output=True,
         text=True,
         check=False,
     )
+    forget_runs(directory / "state")
     assert path.exists(), completed.stdout + completed.stderr
     report: Report = json.loads(path.read_text(encoding="utf-8"))
     return report
+
+
+def forget_runs(state: Path) -> None:
+    """Delete what a run keeps for --reap when a mutant did not remove its volumes."""
+    for journal in state.rglob("*.jsonl"):
+        first = json.loads(journal.read_text(encoding="utf-8").splitlines()[0])
+        shutil.rmtree(first["run_directory"], ignore_errors=True)
 
 
 def affected_rules(mutant: Mutant, shared: Path) -> set[str]:
