@@ -30,7 +30,8 @@ def _start_paused(workbench: Workbench, tmp_path: Path) -> subprocess.Popen[byte
     marker = tmp_path / "marker"
     (tmp_path / "test_pause.py").write_text(PAUSED_CHECK.format(marker=str(marker)))
     process = subprocess.Popen(
-        workbench.command(str(tmp_path / "test_pause.py")),
+        # A shell's background job ignores SIGINT, and what it starts would, too.
+        ["env", "--default-signal=INT", *workbench.command(str(tmp_path / "test_pause.py"))],
         cwd=tmp_path,
         env=workbench.environment,
         stdout=subprocess.DEVNULL,
