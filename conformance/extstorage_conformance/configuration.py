@@ -78,11 +78,16 @@ HOOKS = {
         default="", meaning="shell command that prints the metadata of the volume VOL_NAME"
     ),
     "reboot": Option(
-        default="", meaning="shell command that undoes what a reboot of this node undoes"
+        default="",
+        meaning="shell command that undoes what a reboot of this node undoes; no rule uses it yet",
     ),
 }
 RUN = {
-    "releases": Option(default=["3.0"], meaning="Ganeti releases that the provider is made for"),
+    "releases": Option(
+        default=["3.0"],
+        meaning="Ganeti releases that the provider is made for; a run imitates the first, "
+        "unless --release names another",
+    ),
     "script_timeout": Option(
         default=60, meaning="seconds after which a script that has not ended is killed"
     ),

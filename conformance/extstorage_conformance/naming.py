@@ -17,17 +17,11 @@ _ANYBODYS = re.compile(
     r"e5[0-9a-f]{6}-[0-9a-f]{4}-4[0-9a-f]{3}-8e57-[0-9a-f]{12}"
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.ext\.disk[0-9]"
 )
-_RUN = re.compile(r"e5[0-9a-f]{6}")
 
 
 def new_run() -> str:
     """Return a fresh run id: eight hexadecimal digits, ``e5`` first."""
     return "e5" + secrets.token_hex(3)
-
-
-def is_run(text: str) -> bool:
-    """Return whether ``text`` is a run id."""
-    return bool(_RUN.fullmatch(text))
 
 
 class Namer:

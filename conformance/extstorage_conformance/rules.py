@@ -47,8 +47,7 @@ class Rule:
     ``source`` is the place in Ganeti that the rule comes from, or ``derived:``
     and the reason. ``since`` is the first Ganeti release that it applies to.
     ``needs`` names optional methods and capabilities of conformance.toml
-    without which the rule is not applicable. ``fixtures`` says what the check
-    takes: a check that takes ``subject`` runs the provider's scripts.
+    without which the rule is not applicable.
     """
 
     id: str
@@ -65,11 +64,6 @@ class Rule:
     def group(self) -> str:
         """The middle part of the id: ``ATTACH``."""
         return self.id.split("-")[1]
-
-    @property
-    def executes(self) -> bool:
-        """Whether the check runs scripts; if not, it only reads the provider's files."""
-        return "subject" in inspect.signature(self.check).parameters
 
     def to_json(self) -> dict[str, Any]:
         """Return the rule as a JSON object, without its check."""

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from extstorage_conformance.naming import Namer, is_run, new_run
+from extstorage_conformance.naming import Namer, new_run
 
 GANETI_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 INSTANCES_VOLUME = "7d2568e1-e665-4af9-807f-ed79a10d2375.ext.disk0"
@@ -19,15 +19,6 @@ def test_uuids_have_ganetis_form_and_differ() -> None:
 
     assert all(GANETI_UUID.fullmatch(uuid) for uuid in uuids)
     assert len(set(uuids)) == len(uuids)
-
-
-def test_run_ids_are_recognised() -> None:
-    assert is_run(new_run())
-
-
-@pytest.mark.parametrize("text", ["", "e5", "e512345", "e51234567", "f5123456", "e512345g"])
-def test_other_words_are_no_run_ids(text: str) -> None:
-    assert not is_run(text)
 
 
 def test_own_volumes_are_owned_wherever_the_name_stands() -> None:
