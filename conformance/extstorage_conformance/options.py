@@ -50,6 +50,13 @@ def add_options(parser: pytest.Parser) -> None:
         "--extstorage-json", metavar="FILE", help="write the report as JSON to this file"
     )
     group.addoption(
+        "--extstorage-seed",
+        metavar="N",
+        type=int,
+        default=1,
+        help="what rules that draw at random begin with (default: %(default)s)",
+    )
+    group.addoption(
         "--extstorage-reap",
         action="store_true",
         help="remove what killed runs of this provider left behind, and end",
@@ -76,10 +83,16 @@ def session_from(config: pytest.Config) -> ConformanceSession | None:
         )
     directory = _provider_directory(options.extstorage_provider)
     loaded = _configuration(directory, options.extstorage_config)
-    request = Request(directory, loaded, _release(config, loaded), _worker(config))
-    return ConformanceSession(
-        request, Profile(options.extstorage_profile), _chosen(options.extstorage_rule)
+    profile = Profile(options.extstorage_profile)
+    request = Request(
+        directory,
+        loaded,
+        _release(config, loaded),
+        _worker(config),
+        profile,
+        options.extstorage_seed,
     )
+    return ConformanceSession(request, profile, _chosen(options.extstorage_rule))
 
 
 def _provider_directory(given: str) -> Path:

@@ -134,12 +134,24 @@ class Subject:
 
     def run(self, invocation: Invocation) -> Call:
         """Run a script; what it may make is registered first."""
+        self.announce(invocation)
+        call = self.execute(invocation)
+        self.note(call)
+        return call
+
+    def announce(self, invocation: Invocation) -> None:
+        """Register what a script that is about to run may make."""
         name = _made_by(invocation)
         if name:
             self._register(name, invocation)
-        call = self._execute(invocation)
+
+    def note(self, call: Call) -> None:
+        """Keep what a script that has run tells of volumes and devices."""
+        invocation = call.invocation
         self.calls.append(call)
+        name = _made_by(invocation)
         if name and call.succeeded:
+            self._register(name, invocation)  # a remove of the same moment may have been noted
             self._made.add(name)
         if invocation.method == "attach" and call.succeeded:
             path = call.stdout.split("\n")[0]
@@ -147,9 +159,9 @@ class Subject:
             self.suite.guard.learn(path)
         if _removes(invocation) and call.succeeded:
             self._forget(invocation.environment.get("VOL_NAME", ""))
-        return call
 
-    def _execute(self, invocation: Invocation) -> Call:
+    def execute(self, invocation: Invocation) -> Call:
+        """Run a script, from any thread, between ``announce`` and ``note``; raises Blocked."""
         try:
             return self.host.run(invocation)
         except (OSError, OpExecError) as error:

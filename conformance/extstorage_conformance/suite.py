@@ -19,6 +19,7 @@ from extstorage_conformance.guard import DeviceGuard
 from extstorage_conformance.inventory import Survey
 from extstorage_conformance.journal import Journal
 from extstorage_conformance.naming import Namer, new_run
+from extstorage_conformance.rules import Profile
 from extstorage_conformance.violation import CannotRun
 
 if TYPE_CHECKING:
@@ -29,12 +30,17 @@ _BASE_DIRECTORY = "/var/tmp"  # noqa: S108 - on disk; the directory made in it i
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for: which provider, configuration, release, worker."""
+    """What the user asked for: which provider, configuration, release, worker, how much.
+
+    ``seed`` decides what a check draws at random: the same seed, the same draws.
+    """
 
     provider_directory: Path
     configuration: Configuration
     release: str
     worker: int = 0
+    profile: Profile = Profile.STANDARD
+    seed: int = 1
 
 
 class Suite:
@@ -44,6 +50,8 @@ class Suite:
         self.directory = request.provider_directory
         self.configuration = request.configuration
         self.release = release(request.release)
+        self.profile = request.profile
+        self.seed = request.seed
         self.run = new_run()
         self.namer = Namer(self.run, request.worker)
         self.run_directory = Path(
