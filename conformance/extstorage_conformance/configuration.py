@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,14 +101,21 @@ _FREE_TABLES = ("parameters", "secrets", "invalid_values", "waivers")
 
 @dataclass(frozen=True)
 class Waiver:
-    """A rule that the vendor knows to be broken, why, and until when."""
+    """A rule that the vendor knows to be broken, why, and until when.
+
+    Without a reason nobody has signed it.
+    """
 
     reason: str
     expires: dt.date | None
 
     def in_force(self, today: dt.date) -> bool:
-        """Return whether the waiver still counts; it does on the day that it expires."""
-        return self.expires is None or today <= self.expires
+        """Return whether the waiver counts: it is signed, and not expired before ``today``."""
+        return bool(self.reason.strip()) and not self.expired(today)
+
+    def expired(self, today: dt.date) -> bool:
+        """Return whether the day on which it expires is over."""
+        return self.expires is not None and today > self.expires
 
 
 @dataclass(frozen=True)
@@ -127,6 +134,18 @@ class Configuration:
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     invalid_values: dict[str, list[str]] = field(default_factory=dict)
     waivers: dict[str, Waiver] = field(default_factory=dict)
+
+    def with_parameters(self, given: dict[str, str]) -> Configuration:
+        """Return a copy with parameters added or replaced; raises ConfigurationError for a secret.
+
+        A value on a command line is shown to everyone on the machine.
+        """
+        for name in given:
+            if name in self.secrets:
+                raise ConfigurationError(
+                    f"parameter {name} is a secret: its value comes from where [secrets] says"
+                )
+        return replace(self, parameters={**self.parameters, **given})
 
     def parameters_for(self, run_directory: Path) -> dict[str, str]:
         """Return all parameters of a disk, secrets included, for a run in ``run_directory``."""
@@ -256,12 +275,12 @@ def _waivers(content: dict[str, Any], where: str) -> dict[str, Waiver]:
     waivers = {}
     for rule_id, waiver in content.items():
         unknown = set(waiver) - {"reason", "expires"} if isinstance(waiver, dict) else {"no table"}
-        if unknown or not waiver.get("reason"):
+        if unknown or not isinstance(waiver.get("reason"), str):
             raise ConfigurationError(
                 f'{where}: {rule_id} must be {{reason = "why", expires = YYYY-MM-DD}}'
             )
         expires = waiver.get("expires")
         if expires is not None and type(expires) is not dt.date:
             raise ConfigurationError(f"{where}: {rule_id}: expires must be a date, not {expires!r}")
-        waivers[rule_id] = Waiver(str(waiver["reason"]), expires)
+        waivers[rule_id] = Waiver(waiver["reason"], expires)
     return waivers

@@ -32,6 +32,18 @@ def add_options(parser: pytest.Parser) -> None:
         help="the configuration (default: conformance.toml in the provider's directory)",
     )
     group.addoption(
+        "--extstorage-parameter",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a parameter of every disk, beside those of the configuration (repeatable)",
+    )
+    group.addoption(
+        "--extstorage-adopt",
+        metavar="FILE",
+        help="observe the provider first, and write what was seen and what fails to this file",
+    )
+    group.addoption(
         "--extstorage-rule",
         metavar="ID",
         action="append",
@@ -82,7 +94,8 @@ def session_from(config: pytest.Config) -> ConformanceSession | None:
             f"--extstorage-nodes={options.extstorage_nodes}: only 'local' is there yet"
         )
     directory = _provider_directory(options.extstorage_provider)
-    loaded = _configuration(directory, options.extstorage_config)
+    path = configuration_path(config)
+    loaded = _configuration(path, {} if options.extstorage_adopt else given_parameters(config))
     profile = Profile(options.extstorage_profile)
     request = Request(
         directory,
@@ -102,11 +115,28 @@ def _provider_directory(given: str) -> Path:
     return directory
 
 
-def _configuration(directory: Path, given: str | None) -> Configuration:
-    beside = directory / configuration.FILE_NAME
-    path = Path(given) if given else beside if beside.exists() else None
+def configuration_path(config: pytest.Config) -> Path | None:
+    """Return the file that says how to call the provider, or None if there is none."""
+    if config.option.extstorage_config:
+        return Path(config.option.extstorage_config)
+    beside = Path(config.option.extstorage_provider).absolute() / configuration.FILE_NAME
+    return beside if beside.exists() else None
+
+
+def given_parameters(config: pytest.Config) -> dict[str, str]:
+    """Return the parameters of the command line; raises UsageError."""
+    given = {}
+    for word in config.option.extstorage_parameter:
+        name, separator, value = word.partition("=")
+        if not (name and separator):
+            raise pytest.UsageError(f"{word!r} is no parameter: expected NAME=VALUE")
+        given[name] = value
+    return given
+
+
+def _configuration(path: Path | None, given: dict[str, str]) -> Configuration:
     try:
-        loaded = configuration.load(path)
+        loaded = configuration.load(path).with_parameters(given)
     except ConfigurationError as error:
         raise pytest.UsageError(str(error)) from None
     unknown = catalogue.unknown(list(loaded.waivers))

@@ -70,6 +70,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if session is None:
         return
     config.stash[SESSION] = session
+    if config.option.extstorage_adopt:
+        from extstorage_conformance.adoption import plugin  # noqa: PLC0415 - as in source()
+
+        config.pluginmanager.register(plugin.adoption_from(config, session), plugin.NAME)
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args = [str(checks.DIRECTORY)]
         # A project that names its own test files otherwise must not hide the checks.
@@ -229,3 +233,15 @@ def pytest_terminal_summary(
         )
     for line in terminal.lines(session.verdict(), **_run_facts(session)):
         terminalreporter.write_line(line)
+    if any(breaks_conformance(result) for result in session.results):
+        _advise(terminalreporter, session)
+
+
+def _advise(terminalreporter: pytest.TerminalReporter, session: ConformanceSession) -> None:
+    """Name the parameters that were not given, if none were: the likely reason of it all."""
+    from extstorage_conformance.adoption.parameters import advice  # noqa: PLC0415 - as in source()
+
+    if not (session.configuration.parameters or session.configuration.secrets):
+        hint = advice(session.provider_directory, session.configuration)
+        if hint:
+            terminalreporter.write_line(hint)

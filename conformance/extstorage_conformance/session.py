@@ -148,7 +148,7 @@ class ConformanceSession:
             replay = error.call.invocation.replay() if error.call else ""
             waiver = self._waiver(rule)
             outcome = Outcome.FAILED if waiver is None else Outcome.WAIVED
-            message = message if waiver is None else waiver
+            message = f"{message}{self._no_waiver(rule)}" if waiver is None else waiver
         elif isinstance(error, Blocked):
             outcome, message = Outcome.BLOCKED, failure.blocked(error)
             replay = error.call.invocation.replay() if error.call else ""
@@ -167,11 +167,23 @@ class ConformanceSession:
 
     def _waiver(self, rule: Rule) -> str | None:
         waiver = self.configuration.waivers.get(rule.id)
-        today = dt.datetime.now(tz=dt.UTC).date()
-        if waiver is None or not waiver.in_force(today):
+        if waiver is None or not waiver.in_force(_today()):
             return None
         until = f" until {waiver.expires}" if waiver.expires else ""
         return f"waived{until}: {waiver.reason}"
+
+    def _no_waiver(self, rule: Rule) -> str:
+        """Return the line that says why the waiver that is there does not count."""
+        waiver = self.configuration.waivers.get(rule.id)
+        if waiver is None:
+            return ""
+        if waiver.expired(_today()):
+            return f"\n  waiver:   expired on {waiver.expires}"
+        return "\n  waiver:   not signed: write its reason, or mend the provider"
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(tz=dt.UTC).date()
 
 
 def _exit(reason: CannotRun) -> NoReturn:

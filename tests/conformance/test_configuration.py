@@ -91,7 +91,8 @@ def test_what_is_said_counts(tmp_path: Path) -> None:
         ('[secrets]\nkey = "x"', '[secrets]: key must be {env = "VARIABLE"}'),
         ('[secrets]\nkey = {env = "A", file = "B"}', '[secrets]: key must be {env = "VARIABLE"}'),
         ("[waivers]\nES-GROW-01 = true", "[waivers]: ES-GROW-01 must be {reason"),
-        ('[waivers]\nES-GROW-01 = {reason = ""}', "[waivers]: ES-GROW-01 must be {reason"),
+        ("[waivers]\nES-GROW-01 = {}", "[waivers]: ES-GROW-01 must be {reason"),
+        ("[waivers]\nES-GROW-01 = {reason = 7}", "[waivers]: ES-GROW-01 must be {reason"),
         (
             '[waivers]\nES-GROW-01 = {reason = "x", expires = "2031-05-17"}',
             "ES-GROW-01: expires must be a date, not '2031-05-17'",
@@ -153,6 +154,24 @@ def test_waiver_counts_on_its_last_day() -> None:
     assert waiver.in_force(A_DAY)
     assert not waiver.in_force(A_DAY + dt.timedelta(days=1))
     assert Waiver("for ever", None).in_force(dt.date.max)
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_waiver_without_a_reason_is_not_signed(reason: str) -> None:
+    assert not Waiver(reason, None).in_force(A_DAY)
+
+
+def test_parameters_of_the_command_line_come_on_top() -> None:
+    loaded = parse({"parameters": {"pool": "a", "user": "u"}}, "here")
+
+    assert loaded.with_parameters({"pool": "b"}).parameters == {"pool": "b", "user": "u"}
+
+
+def test_secret_is_not_given_on_the_command_line() -> None:
+    loaded = parse({"secrets": {"password": {"env": "PASSWORD"}}}, "here")
+
+    with pytest.raises(ConfigurationError, match="password is a secret"):
+        loaded.with_parameters({"password": "x"})
 
 
 def test_waiver_is_read_with_reason_and_date(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SUB_COMMANDS = (
     "conform",
+    "adopt",
     "lint",
     "rules",
     "call",

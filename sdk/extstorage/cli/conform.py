@@ -30,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rule", metavar="ID", action="append", default=[], help="run this rule (repeatable)"
     )
+    parser.add_argument(
+        "--parameter",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a parameter of every disk, beside those of the configuration (repeatable)",
+    )
     parser.add_argument("--nodes", metavar="SPEC", help="on which nodes (default: local)")
     parser.add_argument("--release", metavar="V", help="the Ganeti release to imitate")
     parser.add_argument("--json", metavar="FILE", help="write the report to this file")
@@ -53,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     given = [f"--extstorage-{name}={value}" for name, value in options.items() if value is not None]
     given += [f"--extstorage-rule={rule}" for rule in arguments.rule]
+    given += [f"--extstorage-parameter={word}" for word in arguments.parameter]
     given += ["--extstorage-reap"] if arguments.reap else []
     return run_pytest([*given, *_workers(arguments.workers), *arguments.pytest_arguments])
 

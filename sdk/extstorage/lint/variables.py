@@ -145,6 +145,21 @@ def _declared(source: ProviderSource) -> dict[str, int]:
     }
 
 
+def declared_parameters(source: ProviderSource) -> list[str]:
+    """Return the parameters in parameters.list, in its order, as Ganeti's users write them."""
+    return [name.removeprefix(PARAMETER_PREFIX).lower() for name in _declared(source)]
+
+
+def read_parameters(source: ProviderSource) -> set[str]:
+    """Return the parameters that the provider's code reads by name; Ganeti's own are left out."""
+    read = _names(source).foreign(PARAMETER_PREFIX)
+    return {
+        name.removeprefix(PARAMETER_PREFIX).lower()
+        for name in read
+        if name not in ALWAYS_SENT_PARAMETERS
+    }
+
+
 def _parameters_match(source: ProviderSource) -> Iterator[Place]:
     if source.parameters is None:
         return  # ES-DISC-05 says it
