@@ -138,6 +138,24 @@ def test_log_file_is_appended_to(case: Case) -> None:
     done = sh(case.node, "echo out; echo err >&2", output_file=str(log))
     assert (done.stdout, done.stderr) == (b"", b"")
     assert log.read_text() == "before\nout\nerr\n"
+    assert done.output == b"before\nout\nerr\n"
+    assert done.output[done.output_from :] == b"out\nerr\n"
+
+
+def test_a_log_file_that_its_program_deletes(case: Case) -> None:
+    log = case.directory / "log"
+    done = sh(case.node, f"echo out; rm {log}", output_file=str(log))
+    assert (done.exit_code, done.output) == (0, b"")
+
+
+def test_several_files_are_looked_at_in_one_request(case: Case) -> None:
+    here, missing = str(case.directory), f"{case.directory}/missing"
+    found = case.node.stat_all([missing, here])
+    assert isinstance(found[0], FileNotFoundError)
+    assert (found[0].errno, found[0].filename) == (errno.ENOENT, missing)
+    assert not isinstance(found[1], OSError)
+    assert found[1].st_ino == os.stat(here).st_ino  # noqa: PTH116
+    assert case.node.stat_all([]) == []
 
 
 def test_new_log_file_is_private(case: Case) -> None:

@@ -18,6 +18,8 @@ from extstorage.host.daemon import Host
 from extstorage.nodes.node import Completed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from extstorage.host.invocation import Invocation
     from extstorage.nodes.node import Command, Facts, FileStatus, Node
 
@@ -122,6 +124,10 @@ class PlanningNode:
     def stat(self, path: str) -> FileStatus:
         """Return a file's status. Raises OSError."""
         return _PlannedStatus() if path == _PLANNED_DEVICE else self._node.stat(path)
+
+    def stat_all(self, paths: Sequence[str]) -> list[FileStatus | OSError]:
+        """Return what ``stat`` returns or raises for each path."""
+        return self._node.stat_all(paths)
 
     def is_directory(self, path: str) -> bool:
         """Return whether the path leads to a directory."""

@@ -34,8 +34,8 @@ _SOCKETS = Path("/run/extstorage")
 _BOOT_S = 60.0
 _STEP_S = 0.02
 _ASKED_OF_NODES = (
-    "run", "read_file", "stat", "is_directory", "make_directory", "copy_directory", "facts",
-    "run_python", "kill", "start", "cut_off", "reconnect",
+    "run", "read_file", "stat", "stat_all", "is_directory", "make_directory", "copy_directory",
+    "facts", "run_python", "kill", "start", "cut_off", "reconnect",
 )  # fmt: skip
 _NAMES = "names"
 _END = "end"
@@ -61,6 +61,11 @@ class PoweredNode:
     def stat(self, path: str) -> FileStatus:
         """Return a file's status. Raises OSError."""
         answer: FileStatus = self._ask(self.name, "stat", path)
+        return answer
+
+    def stat_all(self, paths: Sequence[str]) -> list[FileStatus | OSError]:
+        """Return what ``stat`` returns or raises for each path."""
+        answer: list[FileStatus | OSError] = self._ask(self.name, "stat_all", list(paths))
         return answer
 
     def is_directory(self, path: str) -> bool:

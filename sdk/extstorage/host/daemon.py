@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import time
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from extstorage.host import environment, paths, text
 from extstorage.host import provider as providers
@@ -75,8 +75,9 @@ class Host:
         Raises BlockDeviceError with Ganeti's text, UnicodeDecodeError for a ``parameters.list``
         that is no UTF-8.
         """
-        path = providers.find(self.node, name, self.search_path)
-        return providers.load(self.node, name, path, self.release)
+        files = providers.Glance(self.node, name, self.search_path)
+        path = providers.find(files, name, self.search_path)
+        return providers.load(files, name, path, self.release)
 
     def prepare(
         self, provider: Provider, method: str, disk: Disk, **values: Unpack[CallValues]
@@ -115,8 +116,6 @@ class Host:
         Raises what Ganeti raises if the script cannot be started: OpExecError for a script or
         interpreter that is not there, CannotExecute (an OSError) for anything else.
         """
-        log = _Log(self.node, invocation.log_file)
-        size = log.size()
         try:
             completed = self.node.run(self._command(invocation))
         except CannotExecute as error:
@@ -124,7 +123,6 @@ class Host:
                 raise
             command = text.shell_quote(invocation.argv)
             raise OpExecError(f"Can't execute '{command}': not found ({error})") from error
-        content = log.content()
         return Call(
             invocation=invocation,
             release=self.release,
@@ -134,8 +132,8 @@ class Host:
             seconds=completed.seconds,
             stdout_bytes=completed.stdout,
             stderr_bytes=completed.stderr,
-            log_bytes=content[size:],
-            log_tail=content[-text.TAIL_BYTES :],
+            log_bytes=completed.output[completed.output_from :],
+            log_tail=completed.output[-text.TAIL_BYTES :],
         )
 
     def call(
@@ -160,20 +158,3 @@ class Host:
         # _VolumeLogName: two calls of one method and second share a file.
         moment = time.strftime("%Y-%m-%d_%H_%M_%S")
         return paths.join(self.log_directory, f"{method}-{provider}-{volume}-{moment}.log")
-
-
-class _Log(NamedTuple):
-    """A call's log file, if it has one."""
-
-    node: Node
-    path: str | None
-
-    def size(self) -> int:
-        """Return its size in bytes before the call: another call can have begun it."""
-        try:
-            return self.node.stat(self.path).st_size if self.path else 0
-        except FileNotFoundError:
-            return 0
-
-    def content(self) -> bytes:
-        return self.node.read_file(self.path) if self.path else b""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from extstorage.contract import parameters
 from extstorage.contract.methods import METHODS, PARAMETERS_FILE, Method
@@ -18,10 +18,48 @@ from extstorage.host import paths, text
 from extstorage.host.errors import BlockDeviceError, MethodNotProvided
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from extstorage.contract.releases import Release
-    from extstorage.nodes.node import Node
+    from extstorage.nodes.node import FileStatus, Node
+
+
+class Files(Protocol):
+    """What is looked at of a node; see ``nodes.node.Node``."""
+
+    def stat(self, path: str) -> FileStatus: ...  # noqa: D102 - as in Node
+    def is_directory(self, path: str) -> bool: ...  # noqa: D102 - as in Node
+    def read_file(self, path: str) -> bytes: ...  # noqa: D102 - as in Node
+
+
+class Glance:
+    """A provider's files on a node, all looked at in one request and not again.
+
+    Ganeti looks at a dozen files for each call; asked one by one, a node that is not this machine
+    takes longer to answer than many a script to run.
+    """
+
+    def __init__(self, node: Node, name: str, search_path: Iterable[str]) -> None:
+        self._node = node
+        # A name that is none is refused without a look, and some cannot be looked at (NUL).
+        wanted = list(_files(name, search_path)) if _is_name(name) else []
+        self._found = dict(zip(wanted, node.stat_all(wanted), strict=True))
+
+    def stat(self, path: str) -> FileStatus:
+        """Return a file's status. Raises OSError."""
+        found = self._found[path]
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    def is_directory(self, path: str) -> bool:
+        """Return whether the path leads to a directory."""
+        found = self._found[path]
+        return not isinstance(found, OSError) and stat.S_ISDIR(found.st_mode)
+
+    def read_file(self, path: str) -> bytes:
+        """Return a file's content. Raises OSError."""
+        return self._node.read_file(path)
 
 
 @dataclass(frozen=True)
@@ -49,13 +87,12 @@ class Provider:
         return path
 
 
-def find(node: Node, name: str, search_path: Iterable[str]) -> str:
+def find(node: Files, name: str, search_path: Iterable[str]) -> str:
     """Return the directory of the first provider of that name on the search path.
 
     Raises BlockDeviceError, with Ganeti's text, for a bad name too.
     """
-    # FindFile: the mask ends in "$", which lets one newline pass.
-    if is_provider_name(name.removesuffix("\n")):
+    if _is_name(name):
         for directory in search_path:
             path = f"{directory}/{name}"
             if node.is_directory(path):
@@ -65,7 +102,22 @@ def find(node: Node, name: str, search_path: Iterable[str]) -> str:
     )
 
 
-def load(node: Node, name: str, path: str, release: Release) -> Provider:
+def _files(name: str, search_path: Iterable[str]) -> Iterator[str]:
+    for directory in search_path:
+        path = f"{directory}/{name}"
+        yield path
+        # Not paths.join: load does that, and refuses a path only where there is a provider.
+        yield f"{path}/{PARAMETERS_FILE}"
+        for method in METHODS:
+            yield f"{path}/{method.name}"
+
+
+def _is_name(name: str) -> bool:
+    # FindFile: the mask ends in "$", which lets one newline pass.
+    return is_provider_name(name.removesuffix("\n"))
+
+
+def load(node: Files, name: str, path: str, release: Release) -> Provider:
     """Return the provider in the directory ``path`` if ``release`` takes it as valid.
 
     Raises BlockDeviceError with Ganeti's text if not, UnicodeDecodeError for a
@@ -81,7 +133,7 @@ def load(node: Node, name: str, path: str, release: Release) -> Provider:
     return Provider(name, path, scripts, _parameters(node, path, release))
 
 
-def problems(node: Node, path: str, release: Release) -> list[str]:
+def problems(node: Files, path: str, release: Release) -> list[str]:
     """Return Ganeti's text for every file that makes the provider invalid.
 
     Ganeti tells one of them, and which one changes from run to run: it walks through a set.
@@ -100,7 +152,7 @@ def problems(node: Node, path: str, release: Release) -> list[str]:
     return found
 
 
-def _script(node: Node, directory: str, method: Method, release: Release) -> str | None:
+def _script(node: Files, directory: str, method: Method, release: Release) -> str | None:
     path = paths.join(directory, method.name)
     try:
         mode = node.stat(path).st_mode
@@ -118,7 +170,7 @@ def _script(node: Node, directory: str, method: Method, release: Release) -> str
     return path
 
 
-def _require_parameters_file(node: Node, directory: str) -> None:
+def _require_parameters_file(node: Files, directory: str) -> None:
     try:
         mode = node.stat(paths.join(directory, PARAMETERS_FILE)).st_mode
     except OSError as error:
@@ -143,7 +195,7 @@ def _require_executable(directory: str, name: str, mode: int) -> None:
         raise BlockDeviceError(f"File '{name}' under path '{directory}' is not executable")
 
 
-def _parameters(node: Node, directory: str, release: Release) -> list[list[str]]:
+def _parameters(node: Files, directory: str, release: Release) -> list[list[str]]:
     path = paths.join(directory, PARAMETERS_FILE)
     try:
         content = node.read_file(path)

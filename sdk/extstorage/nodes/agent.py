@@ -162,6 +162,10 @@ def facts() -> dict[str, Any]:
     }
 
 
+STATUS = ("st_mode", "st_rdev", "st_ino", "st_dev", "st_size")
+"""What is told of a file's status; an error in its place has two elements."""
+
+
 def _read(path: str) -> tuple[dict[str, object], bytes]:
     return {}, Path(path).read_bytes()
 
@@ -169,8 +173,19 @@ def _read(path: str) -> tuple[dict[str, object], bytes]:
 def _stat(path: str) -> tuple[dict[str, object]]:
     # os.stat and not Path.stat: Path drops blanks and slashes that a script's output has.
     status = os.stat(path)  # noqa: PTH116
-    names = ("st_mode", "st_rdev", "st_ino", "st_dev", "st_size")
-    return ({name: getattr(status, name) for name in names},)
+    return ({name: getattr(status, name) for name in STATUS},)
+
+
+def _stat_all(paths: list[str]) -> tuple[dict[str, object]]:
+    return ({"found": [_status(path) for path in paths]},)
+
+
+def _status(path: str) -> list[object]:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - as above
+    except OSError as error:
+        return [error.errno, error.strerror]
+    return [getattr(status, name) for name in STATUS]
 
 
 def _is_directory(path: str) -> tuple[dict[str, object]]:
@@ -187,6 +202,7 @@ _JOBS: dict[str, Callable[..., Job]] = {"run": run, "python": python}
 _FILES: dict[str, Callable[..., Any]] = {
     "read": _read,
     "stat": _stat,
+    "stat_all": _stat_all,
     "is_directory": _is_directory,
     "make_directory": _make_directory,
 }

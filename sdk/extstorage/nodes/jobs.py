@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -29,6 +30,32 @@ _OWN_GROUP: dict[str, Any] = (
 )
 
 
+class OutputFile:
+    """The file that a program's output is appended to; made with mode 0600. Raises OSError."""
+
+    def __init__(self, path: str) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self.path = path
+        self.descriptor = os.open(path, flags, 0o600)
+        status = os.fstat(self.descriptor)
+        self._regular = stat.S_ISREG(status.st_mode)
+        self.began = status.st_size if self._regular else 0
+
+    def close(self) -> None:
+        """Leave the file to the program."""
+        os.close(self.descriptor)
+
+    def content(self) -> bytes:
+        """Return what is in the file now; nothing if it is gone, or is no regular file."""
+        if not self._regular:
+            return b""
+        try:
+            with open(self.path, "rb") as file:  # noqa: PTH123 - pathlib costs more than the file
+                return file.read()
+        except OSError:
+            return b""
+
+
 def let_programs_take_every_signal() -> None:
     """See to it that programs ignore no signal, as those of Ganeti's node daemon do not.
 
@@ -46,9 +73,15 @@ class Job:
     """A child process that a request waits for, and the pipes that it writes to."""
 
     def __init__(
-        self, pid: int, pipes: Iterable[int], timeout_s: float | None, started: float
+        self,
+        pid: int,
+        pipes: Iterable[int],
+        timeout_s: float | None,
+        started: float,
+        file: OutputFile | None = None,
     ) -> None:
         self.pid = pid
+        self._file = file
         self.wanted = True  # until the request is taken back
         self._started = started  # time.monotonic() before the process began
         self._pipes = list(pipes)
@@ -111,7 +144,12 @@ class Job:
             "timed_out": self._timed_out,
             "seconds": time.monotonic() - self._started,
             "stdout_bytes": len(output[0]) if output else 0,
+            "output_bytes": 0,
+            "output_from": 0,
         }
+        if self._file is not None:
+            output.append(self._file.content())
+            ending.update(output_bytes=len(output[-1]), output_from=self._file.began)
         return ending, b"".join(output)
 
 
@@ -144,10 +182,10 @@ def run(
     """Start a program, as ``nodes.node.Command`` describes it."""
     started = time.monotonic()
     stdout, stderr = subprocess.PIPE, subprocess.PIPE
-    log = None
+    file = None
     if output_file is not None:
-        log = os.open(output_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        stdout, stderr = log, subprocess.STDOUT
+        file = OutputFile(output_file)
+        stdout, stderr = file.descriptor, subprocess.STDOUT
     try:
         process = subprocess.Popen(
             argv,
@@ -162,8 +200,8 @@ def run(
             **_OWN_GROUP,
         )
     finally:
-        if log is not None:
-            os.close(log)
+        if file is not None:
+            file.close()
     assert process.stdin is not None  # noqa: S101 - asked for above
     process.stdin.close()
     pipes = [os.dup(pipe.fileno()) for pipe in (process.stdout, process.stderr) if pipe]
@@ -171,7 +209,7 @@ def run(
         if pipe:
             pipe.close()
     process.returncode = 0  # the job waits for the process
-    return Job(process.pid, pipes, timeout_s, started)
+    return Job(process.pid, pipes, timeout_s, started, file)
 
 
 def python(

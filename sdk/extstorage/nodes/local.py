@@ -16,12 +16,14 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from extstorage.nodes import agent
 from extstorage.nodes.agent_process import AgentProcess, python_command
-from extstorage.nodes.jobs import LINGER_S, let_programs_take_every_signal
+from extstorage.nodes.jobs import LINGER_S, OutputFile, let_programs_take_every_signal
 from extstorage.nodes.node import CannotExecute, Command, Completed, Facts
 from extstorage.nodes.remote import RemoteNode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from extstorage.nodes.node import FileStatus
 
 _LAST_READ_S = 0.1  # what a killed group has left in the pipes comes at once
 _READ_SIZE = 1 << 16
@@ -40,7 +42,8 @@ class LocalNode:
     def run(self, command: Command) -> Completed:
         """Run a program to its end; see Node.run."""
         started = time.monotonic()
-        with _spawned(command) as process, _Ending(process) as ending:
+        file = _output_file(command)
+        with _spawned(command, file) as process, _Ending(process) as ending:
             timed_out = not ending.awaited(command.timeout_s)
             if timed_out:
                 _end_group(process, ending)
@@ -52,6 +55,8 @@ class LocalNode:
                 stdout=ending.read_from(process.stdout),
                 stderr=ending.read_from(process.stderr),
                 seconds=time.monotonic() - started,
+                output=file.content() if file else b"",
+                output_from=file.began if file else 0,
             )
 
     def read_file(self, path: str) -> bytes:
@@ -62,6 +67,16 @@ class LocalNode:
         """Return a file's status, symbolic links followed. Raises OSError."""
         # os.stat and not Path.stat: Path drops blanks and slashes that a script's output has.
         return os.stat(path)  # noqa: PTH116
+
+    def stat_all(self, paths: Sequence[str]) -> list[FileStatus | OSError]:
+        """Return what ``stat`` returns or raises for each path."""
+        found: list[FileStatus | OSError] = []
+        for path in paths:
+            try:
+                found.append(self.stat(path))
+            except OSError as error:
+                found.append(error)
+        return found
 
     def is_directory(self, path: str) -> bool:
         """Return whether the path leads to a directory."""
@@ -97,9 +112,9 @@ class LocalNode:
 
 
 @contextlib.contextmanager
-def _spawned(command: Command) -> Iterator[subprocess.Popen[bytes]]:
+def _spawned(command: Command, file: OutputFile | None) -> Iterator[subprocess.Popen[bytes]]:
     """Start the program; on the way out close its pipes and, on an error, end its group."""
-    process = _spawn(command)
+    process = _spawn(command, file)
     try:
         yield process
     except BaseException:
@@ -113,38 +128,35 @@ def _spawned(command: Command) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def _spawn(command: Command) -> subprocess.Popen[bytes]:
+def _output_file(command: Command) -> OutputFile | None:
     try:
-        with _output(command.output_file) as (stdout, stderr):
-            process = subprocess.Popen(
-                command.argv,
-                bufsize=0,
-                cwd=command.directory,
-                env=command.environment,
-                process_group=0,
-                # A pipe and not /dev/null, because that is what Ganeti's RunCmd gives.
-                stdin=subprocess.PIPE,
-                stdout=stdout,
-                stderr=stderr,
-                umask=command.umask,
-            )
+        return None if command.output_file is None else OutputFile(command.output_file)
     except OSError as error:
         raise CannotExecute(error.errno, error.strerror, error.filename) from error
+
+
+def _spawn(command: Command, file: OutputFile | None) -> subprocess.Popen[bytes]:
+    try:
+        process = subprocess.Popen(
+            command.argv,
+            bufsize=0,
+            cwd=command.directory,
+            env=command.environment,
+            process_group=0,
+            # A pipe and not /dev/null, because that is what Ganeti's RunCmd gives.
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if file is None else file.descriptor,
+            stderr=subprocess.PIPE if file is None else subprocess.STDOUT,
+            umask=command.umask,
+        )
+    except OSError as error:
+        raise CannotExecute(error.errno, error.strerror, error.filename) from error
+    finally:
+        if file is not None:
+            file.close()
     if process.stdin is not None:
         process.stdin.close()
     return process
-
-
-@contextlib.contextmanager
-def _output(path: str | None) -> Iterator[tuple[int, int]]:
-    if path is None:
-        yield subprocess.PIPE, subprocess.PIPE
-        return
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        yield descriptor, subprocess.STDOUT
-    finally:
-        os.close(descriptor)
 
 
 class _Ending:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class CannotExecute(OSError):  # noqa: N818 - says what happened, as FileNotFoundError does
@@ -46,6 +46,10 @@ class Completed:
     Exactly one of ``exit_code`` and ``signal`` is set. After a timeout they say how the program
     ended, which may be normally: a child of it can have held a pipe open. ``stdout`` and
     ``stderr`` are empty when the command wrote to a file. ``seconds`` is wall time.
+
+    ``output`` is all that the output file holds when the program has ended, and ``output_from``
+    its length in bytes before: what this program wrote begins there. A file that is gone by then,
+    or that is no regular file, gives nothing.
     """
 
     exit_code: int | None
@@ -54,6 +58,8 @@ class Completed:
     stdout: bytes
     stderr: bytes
     seconds: float
+    output: bytes = b""
+    output_from: int = 0
 
 
 class FileStatus(Protocol):
@@ -127,6 +133,10 @@ class Node(Protocol):
 
     def stat(self, path: str) -> FileStatus:
         """Return a file's status, symbolic links followed. Raises OSError."""
+        ...
+
+    def stat_all(self, paths: Sequence[str]) -> list[FileStatus | OSError]:
+        """Return for each path, in order, what ``stat`` returns or raises."""
         ...
 
     def is_directory(self, path: str) -> bool:

@@ -20,8 +20,10 @@ from extstorage.nodes.node import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from extstorage.nodes.connection import Answer, Connection
-    from extstorage.nodes.node import Command
+    from extstorage.nodes.node import Command, FileStatus
 
 _UNPACKING = Path(__file__).with_name("unpacking.py")
 
@@ -59,7 +61,10 @@ class RemoteNode:
             timeout_s=command.timeout_s,
         )
         middle = fields.pop("stdout_bytes")
-        return Completed(**fields, stdout=output[:middle], stderr=output[middle:])
+        end = len(output) - fields.pop("output_bytes")
+        return Completed(
+            **fields, stdout=output[:middle], stderr=output[middle:end], output=output[end:]
+        )
 
     def read_file(self, path: str) -> bytes:
         """Return a file's content. Raises OSError."""
@@ -68,6 +73,14 @@ class RemoteNode:
     def stat(self, path: str) -> Status:
         """Return a file's status, symbolic links followed. Raises OSError."""
         return Status(**self._ask("stat", path=path).fields)
+
+    def stat_all(self, paths: Sequence[str]) -> list[FileStatus | OSError]:
+        """Return what ``stat`` returns or raises for each path."""
+        found = self._ask("stat_all", paths=list(paths)).fields["found"]
+        return [
+            OSError(*values, path) if len(values) == len(("errno", "strerror")) else Status(*values)
+            for path, values in zip(paths, found, strict=True)
+        ]
 
     def is_directory(self, path: str) -> bool:
         """Return whether the path leads to a directory."""
