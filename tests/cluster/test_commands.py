@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from extstorage.cluster.location import DIRECTORY
 from extstorage.cluster.power import end
-from extstorage.cluster.state import DIRECTORY
 
 MIB = 1 << 20
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from extstorage.cluster import state as states
+from extstorage.cluster import location
 from extstorage.cluster.errors import StateError
 from extstorage.cluster.model import Cluster, ClusterDisk, Instance, NodeEntry
 from extstorage.cluster.state import State, find
@@ -24,7 +24,7 @@ def cluster() -> Cluster:
 
 @pytest.fixture
 def state(tmp_path: Path) -> State:
-    return State.create(tmp_path / states.DIRECTORY, cluster())
+    return State.create(tmp_path / location.DIRECTORY, cluster())
 
 
 def instance(name: str = "inst1") -> Instance:
@@ -51,7 +51,7 @@ def test_the_nearest_one_upward(state: State, tmp_path: Path) -> None:
 def test_the_option_wins_over_the_variable(
     state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(states.VARIABLE, str(tmp_path / "other"))
+    monkeypatch.setenv(location.VARIABLE, str(tmp_path / "other"))
 
     assert find(str(state.directory), tmp_path) == state.directory
     with pytest.raises(StateError, match="other is no cluster"):

@@ -25,6 +25,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 3
-    from extstorage.cli.command import run  # noqa: PLC0415 - what follows needs Python 3.11
+    words = sys.argv[1:] if argv is None else argv
+    from extstorage.cli.handover import handed_over  # noqa: PLC0415 - not for an old Python
 
-    return run(sys.argv[1:] if argv is None else argv)
+    status = handed_over(words)
+    if status is not None:
+        return status
+    from extstorage.cli.command import run  # noqa: PLC0415 - takes long, and may not be needed
+
+    return run(words)

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage import resources
+from extstorage.cli import resident
 from extstorage.cli.arguments import provider_directory
 from extstorage.cli.errors import CannotRun, CommandError, UsageError
 from extstorage.cluster import machines, power
 from extstorage.cluster.errors import StateError
+from extstorage.cluster.location import DIRECTORY, VARIABLE
 from extstorage.cluster.model import Cluster, NodeEntry, new_uuid
-from extstorage.cluster.state import DIRECTORY, VARIABLE, State, find
+from extstorage.cluster.state import State, find
 from extstorage.contract.releases import release
 from extstorage.nodes import spec
 from extstorage.nodes.node import NodeError
@@ -101,9 +103,11 @@ def _init(arguments: argparse.Namespace) -> int:
             cluster = state.cluster()
             cluster.nodes = [NodeEntry(node.name, new_uuid()) for node in nodes]
             state.save_cluster(cluster)
-            if not arguments.nodes.startswith("namespaces"):
+            if not machines.are_kept_up(arguments.nodes):
                 for node in nodes:
                     machines.furnish(state, node)
+            else:
+                resident.start(directory)
     except BaseException:
         power.end(directory)
         shutil.rmtree(directory)
@@ -190,7 +194,7 @@ def _online(state: State, arguments: argparse.Namespace) -> int:
 
 
 def _machine(state: State, arguments: argparse.Namespace, act: Callable[[Machine], None]) -> int:
-    if not state.cluster().nodes_spec.startswith("namespaces"):
+    if not machines.are_kept_up(state.cluster().nodes_spec):
         raise CommandError("the power of these nodes is not in our hands: use --nodes namespaces:N")
     full = _node_name(arguments.node, [entry.name for entry in state.cluster().nodes])
     with machines.connected(state) as nodes:

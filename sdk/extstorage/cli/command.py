@@ -6,10 +6,11 @@ import argparse
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import extstorage
 from extstorage.cli.errors import USAGE, CommandError
+from extstorage.cli.handover import PROGRAMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +23,7 @@ _SUB_COMMANDS = (
     "call",
     "vendor",
     "cluster",
-    "gnt-instance",
-    "gnt-storage",
-    "gnt-backup",
+    *PROGRAMS,
     "trace",
 )
 _INTERRUPTED = 130
@@ -60,6 +59,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
+    if argv and argv[0] in PROGRAMS and argv[1:2] not in (["-h"], ["--help"]):
+        # They know their own command lines, which are Ganeti's.
+        return int(sub_command(argv[0]).run_words(argv[1:]))
     # argparse cannot tell optional arguments from what follows "--".
     own, separator, rest = _split(argv)
     parser = _parser(own)
@@ -80,6 +82,11 @@ def _split(argv: Sequence[str]) -> tuple[list[str], bool, list[str]]:
     return words[:position], True, words[position + 1 :]
 
 
+def sub_command(name: str) -> Any:  # noqa: ANN401 - a module with SUMMARY, add_arguments, run
+    """Return the module of a sub-command."""
+    return importlib.import_module(f"extstorage.cli.{name.replace('-', '_')}")
+
+
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="extstorage",
@@ -93,7 +100,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     # Some sub-commands take long to import: only the one that is named, or all for the help.
     for name in [word for word in words[:1] if word in _SUB_COMMANDS] or _SUB_COMMANDS:
-        module = importlib.import_module(f"extstorage.cli.{name.replace('-', '_')}")
+        module = sub_command(name)
         command = commands.add_parser(
             name,
             help=module.SUMMARY,
@@ -102,5 +109,6 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        if name not in PROGRAMS:
+            command.set_defaults(run=module.run)
     return parser

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from extstorage.cli.errors import CannotRun, CommandError
+from extstorage.cli import resident
+from extstorage.cli.errors import CannotRun, CommandError, UsageError
 from extstorage.cli.gnt_options import CommandLine, Values
-from extstorage.cluster import machines, trace
+from extstorage.cluster import location, machines, trace
 from extstorage.cluster.errors import GanetiError, StateError
 from extstorage.cluster.session import Session, full_name
 from extstorage.cluster.state import State, find
@@ -85,9 +86,12 @@ class Cluster:
         )
 
 
+_CLUSTER_OPTION = "--cluster-dir"
+
+
 def add_arguments(parser: argparse.ArgumentParser, commands: Mapping[str, Command]) -> None:
-    """Add what all these programs take before Ganeti's own words."""
-    parser.add_argument("--cluster-dir", metavar="DIR", help="the cluster's state directory")
+    """Add what all these programs take before Ganeti's own words, for the help."""
+    parser.add_argument(_CLUSTER_OPTION, metavar="DIR", help="the cluster's state directory")
     parser.add_argument(
         "words",
         metavar="COMMAND ...",
@@ -96,18 +100,24 @@ def add_arguments(parser: argparse.ArgumentParser, commands: Mapping[str, Comman
     )
 
 
-def main(
-    program: str,
-    commands: Mapping[str, Command],
-    words: Sequence[str],
-    cluster_directory: str | None,
-) -> int:
-    """Run the command that ``words`` begins with; return its exit status."""
+def main(program: str, commands: Mapping[str, Command], argv: Sequence[str]) -> int:
+    """Run the command that ``argv`` names; return its exit status.
+
+    What ``add_arguments`` says is read here: to build a parser takes longer than many a command.
+    """
+    words = list(argv)
+    directory = None
+    while words and words[0].partition("=")[0] == _CLUSTER_OPTION:
+        option, equals, directory = words.pop(0).partition("=")
+        if not equals:
+            if not words:
+                raise UsageError(f"{option} expects a directory")
+            directory = words.pop(0)
     if not words or words[0] not in commands:
         return _usage(program, commands, words)
     try:
         parsed = _parsed(program, commands, words)
-        with _opened(cluster_directory) as (state, nodes):
+        with _opened(directory) as (state, nodes):
             return _carried_out(parsed, Cluster(state, nodes))
     except GanetiError as error:
         return _said(error)
@@ -174,6 +184,8 @@ def _usage(program: str, commands: Mapping[str, Command], words: Sequence[str]) 
 def _opened(directory: str | None) -> Iterator[tuple[State, Sequence[Node]]]:
     state = State(find(directory, Path.cwd()))
     with machines.connected(state) as nodes:
+        if machines.are_kept_up(state.cluster().nodes_spec):
+            resident.start(state.directory)
         yield state, nodes
 
 
@@ -238,7 +250,7 @@ class _Run:
             shutil.copytree(
                 self._state.directory,
                 copy,
-                ignore=shutil.ignore_patterns("nodes", "providers", "shared"),
+                ignore=shutil.ignore_patterns("nodes", "providers", "shared", location.RESIDENT),
             )
             session = self._cluster.session(lambda _text: None, State(copy))
             jobs = [[name] for name in arguments] if self._command.many else [arguments]

@@ -15,6 +15,7 @@ from extstorage.cluster.exports import Exports
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from extstorage.cli.gnt_options import CommandLine
 
@@ -26,9 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     gnt.add_arguments(parser, COMMANDS)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_words(words: Sequence[str]) -> int:
     """Run one of Ganeti's commands."""
-    return gnt.main("gnt-backup", COMMANDS, arguments.words, arguments.cluster_dir)
+    return gnt.main("gnt-backup", COMMANDS, words)
 
 
 def _export_options(line: CommandLine) -> None:

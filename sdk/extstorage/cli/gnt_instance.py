@@ -15,6 +15,7 @@ from extstorage.cluster.units import parse_unit
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from extstorage.cli.gnt_options import CommandLine
 
@@ -30,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     gnt.add_arguments(parser, COMMANDS)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_words(words: Sequence[str]) -> int:
     """Run one of Ganeti's commands."""
-    return gnt.main("gnt-instance", COMMANDS, arguments.words, arguments.cluster_dir)
+    return gnt.main("gnt-instance", COMMANDS, words)
 
 
 def _force(line: CommandLine) -> None:

@@ -13,6 +13,7 @@ from extstorage.cluster import diagnosis
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
 SUMMARY = "show the providers of a test cluster, as Ganeti does"
 
@@ -22,9 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     gnt.add_arguments(parser, COMMANDS)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_words(words: Sequence[str]) -> int:
     """Run one of Ganeti's commands."""
-    return gnt.main("gnt-storage", COMMANDS, arguments.words, arguments.cluster_dir)
+    return gnt.main("gnt-storage", COMMANDS, words)
 
 
 def _diagnose(context: Context) -> None:

@@ -71,7 +71,7 @@ class RecordingHost(Host):
             raise
         record["exit"] = call.exit_code
         record["stdout"] = call.stdout.rstrip("\n") if invocation.method == "attach" else None
-        record["dur"] = round(time.monotonic() - began, 4)
+        record["dur"] = round(call.seconds, 4)
         return call
 
 

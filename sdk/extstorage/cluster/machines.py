@@ -28,11 +28,16 @@ SEARCH_PATH = (
 LOG_DIRECTORY = "/var/log/ganeti/extstorage"
 
 
+def are_kept_up(nodes_spec: str) -> bool:
+    """Return whether such nodes are started by the cluster, which keeps them up."""
+    return nodes_spec.startswith(("namespaces", "guests"))
+
+
 @contextlib.contextmanager
 def connected(state: State) -> Iterator[Sequence[Node]]:
     """Give a cluster's nodes. Raises NodeError."""
     text = state.cluster().nodes_spec
-    if text.startswith("namespaces"):
+    if are_kept_up(text):
         with power.connected(state.directory, text, lambda nodes: _furnish(state, nodes)) as nodes:
             yield nodes
         return

@@ -120,33 +120,33 @@ def connected(
     # Two commands at once must not boot the nodes twice.
     with (directory / "locks" / "power").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        line = _line(directory)
-        if line is None:
-            line = _boot(directory, nodes_spec)
-            booted(_nodes(line))
-    with line:
-        yield _nodes(line)
+        power = line(directory)
+        if power is None:
+            power = _boot(directory, nodes_spec)
+            booted(_nodes(power))
+    with power:
+        yield _nodes(power)
 
 
 def end(directory: Path) -> None:
     """Switch a cluster's nodes off, if they are on."""
-    line = _line(directory)
-    if line is None:
+    power = line(directory)
+    if power is None:
         return
-    with line, contextlib.suppress(EOFError, ConnectionError):
-        line.send((None, _END, (), {}))
-        line.recv()
-        line.recv()  # the end of the line: the process has ended
+    with power, contextlib.suppress(EOFError, ConnectionError):
+        power.send((None, _END, (), {}))
+        power.recv()
+        power.recv()  # the end of the line: the process has ended
 
 
-def _nodes(line: Connection) -> Sequence[PoweredNode]:
+def _nodes(power: Connection) -> Sequence[PoweredNode]:
     lock = threading.Lock()
 
     def ask(node: str | None, what: str, *args: object, **kwargs: object) -> Any:  # noqa: ANN401 - see Node
         with lock:
             try:
-                line.send((node, what, args, kwargs))
-                well, answer = line.recv()
+                power.send((node, what, args, kwargs))
+                well, answer = power.recv()
             except (EOFError, ConnectionError) as error:
                 raise NodeUnreachable(f"{node}: the process that kept it up has ended") from error
         if well:
@@ -161,7 +161,8 @@ def _socket(directory: Path) -> Path:
     return _SOCKETS / hashlib.sha256(os.fsencode(directory.resolve())).hexdigest()[:16]
 
 
-def _line(directory: Path) -> Connection | None:
+def line(directory: Path) -> Connection | None:
+    """Return a line to a cluster's power process, or None if there is none."""
     try:
         return Client(str(_socket(directory)), "AF_UNIX")
     except (FileNotFoundError, ConnectionError):
@@ -182,11 +183,11 @@ def _boot(directory: Path, nodes_spec: str) -> Connection:
         )
     give_up = time.monotonic() + _BOOT_S
     while time.monotonic() < give_up:
-        line = _line(directory)
-        if line is not None:
+        power = line(directory)
+        if power is not None:
             # It lives on without us; nobody is to wait for it.
             process.returncode = 0
-            return line
+            return power
         if process.poll() is not None:
             break
         time.sleep(_STEP_S)

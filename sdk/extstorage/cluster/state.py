@@ -16,15 +16,15 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from extstorage.cluster import location
 from extstorage.cluster.errors import StateError
+from extstorage.cluster.location import DIRECTORY, VARIABLE
 from extstorage.cluster.model import Cluster, ClusterDisk, Instance, NodeEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VARIABLE = "EXTSTORAGE_CLUSTER"
-DIRECTORY = ".extstorage-cluster"
-_CLUSTER = "cluster.json"
+_CLUSTER = location.CLUSTER
 _LOCKS = 64  # more locks than commands that run at once; instances share them
 
 
@@ -33,14 +33,14 @@ def find(given: str | None, start: Path) -> Path:
 
     Raises StateError if there is none.
     """
-    named = given or os.environ.get(VARIABLE)
-    if named:
-        if (Path(named) / _CLUSTER).is_file():
+    named = location.named(given, os.environ)
+    if named is not None:
+        if location.is_cluster(named):
             return Path(named).resolve()
         raise StateError(f"{named} is no cluster: make one with extstorage cluster init")
-    for directory in (start, *start.parents):
-        if (directory / DIRECTORY / _CLUSTER).is_file():
-            return directory / DIRECTORY
+    nearest = location.nearest(str(start))
+    if nearest is not None:
+        return Path(nearest)
     raise StateError(
         f"no {DIRECTORY} in {start} or above: make a cluster with extstorage cluster init,"
         f" or name one with --cluster-dir or {VARIABLE}"
