@@ -13,6 +13,14 @@ from extstorage_conformance.rules import Profile
 from extstorage_conformance.session import ConformanceSession
 from extstorage_conformance.suite import Request
 
+REPORTS = {
+    "json": "JSON",
+    "html": "one self-contained HTML page",
+    "sarif": "SARIF, for code scanners,",
+    "badge": "an SVG badge",
+}
+"""The reports that go to files; reports/files.py writes them."""
+
 
 def add_options(parser: pytest.Parser) -> None:
     """Add the options to pytest's command line."""
@@ -59,15 +67,16 @@ def add_options(parser: pytest.Parser) -> None:
         help="the Ganeti release to imitate (default: the first that the configuration names)",
     )
     group.addoption(
-        "--extstorage-json", metavar="FILE", help="write the report as JSON to this file"
-    )
-    group.addoption(
         "--extstorage-seed",
         metavar="N",
         type=int,
         default=1,
         help="what rules that draw at random begin with (default: %(default)s)",
     )
+    for name, what in REPORTS.items():
+        group.addoption(
+            f"--extstorage-{name}", metavar="FILE", help=f"write the report as {what} to this file"
+        )
     group.addoption(
         "--extstorage-reap",
         action="store_true",
@@ -82,6 +91,17 @@ def add_options(parser: pytest.Parser) -> None:
     )
 
 
+def report_files(config: pytest.Config) -> dict[str, str]:
+    """Return the file of each report that is wanted; raises UsageError for one that cannot be."""
+    wanted = {
+        name: str(path) for name in REPORTS if (path := config.getoption(f"--extstorage-{name}"))
+    }
+    for name, path in wanted.items():
+        if Path(path).is_dir() or not Path(path).absolute().parent.is_dir():
+            raise pytest.UsageError(f"--extstorage-{name}={path}: expected a file to write")
+    return wanted
+
+
 def session_from(config: pytest.Config) -> ConformanceSession | None:
     """Return the session that the options ask for, or None; raises UsageError."""
     options = config.option
@@ -93,6 +113,7 @@ def session_from(config: pytest.Config) -> ConformanceSession | None:
         raise pytest.UsageError(
             f"--extstorage-nodes={options.extstorage_nodes}: only 'local' is there yet"
         )
+    report_files(config)
     directory = _provider_directory(options.extstorage_provider)
     path = configuration_path(config)
     loaded = _configuration(path, {} if options.extstorage_adopt else given_parameters(config))

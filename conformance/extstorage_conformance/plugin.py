@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from extstorage_conformance import catalogue, checks
 from extstorage_conformance.collector import ResultCollector
-from extstorage_conformance.options import add_options, session_from
+from extstorage_conformance.options import add_options, report_files, session_from
 from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reap import reap
 from extstorage_conformance.reports import json_report, terminal
@@ -132,16 +131,18 @@ def pytest_runtest_makereport(
     session = item.config.stash.get(SESSION, None)
     result = session.result(item, call) if session is not None else None
     if result is not None:
-        _carry(report, result)
+        _carry(report, item, result)
     if session is not None and call.when == "teardown":
         report.__dict__["extstorage_seconds"] = session.take_seconds(item)
     return report
 
 
-def _carry(report: pytest.TestReport, result: Result) -> None:
+def _carry(report: pytest.TestReport, item: pytest.Item, result: Result) -> None:
     """Make pytest's report say what ``result`` says; workers send it as it is."""
     report.__dict__["extstorage"] = result.to_json()
-    report.user_properties.append(("extstorage-outcome", result.outcome.value))
+    # The item's, from which the report of its end takes them: JUnit's XML shows those.
+    for name, value in (("rule", result.id), ("level", result.level), ("outcome", result.outcome)):
+        item.user_properties.append((f"extstorage-{name}", str(value)))
     if result.outcome in (Outcome.PASSED, Outcome.UNEXPECTED_PASS):
         return
     if breaks_conformance(result):
@@ -190,11 +191,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def _finish(session: pytest.Session, conformance: ConformanceSession) -> None:
     verdict = conformance.verdict()
-    if session.config.option.extstorage_json:
+    wanted = report_files(session.config)
+    if wanted:
+        from extstorage_conformance.reports import files  # noqa: PLC0415 - as in source()
+
         report = json_report.document(
             verdict, seconds=conformance.seconds, **_run_facts(conformance)
         )
-        json_report.write(Path(session.config.option.extstorage_json), report)
+        files.write(report, conformance.provider_directory, wanted)
     other_failures = session.testsfailed > len(_broken(conformance))
     ended_normally = session.exitstatus in (
         pytest.ExitCode.OK,

@@ -43,3 +43,26 @@ def test_json(extstorage: Command, provider: Path) -> None:
             "message": "is not executable by its owner: run chmod +x",
         }
     ]
+
+
+def test_sarif(extstorage: Command, provider: Path) -> None:
+    (provider / "setinfo").chmod(0o644)
+
+    completed = extstorage("lint", provider, "--sarif")
+
+    run = json.loads(completed.stdout)["runs"][0]
+    assert completed.returncode == 1
+    assert [one["ruleId"] for one in run["results"]] == ["ES-DISC-04"]
+    assert run["tool"]["driver"]["rules"][0]["defaultConfiguration"] == {"level": "error"}
+
+
+def test_sarif_names_files_below_the_current_directory(extstorage: Command, provider: Path) -> None:
+    (provider / "setinfo").chmod(0o644)
+    inside = provider.rename(extstorage.directory / "my provider")
+
+    run = json.loads(extstorage("lint", inside, "--sarif").stdout)["runs"][0]
+
+    uris = [
+        one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in run["results"]
+    ]
+    assert uris == ["my%20provider", "my%20provider/setinfo"]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from extstorage_conformance.reports.verdict import Verdict
 
 SCHEMA = "ganeti-extstorage-conformance/1"
@@ -27,8 +24,3 @@ def document(
         "seconds": {kind: round(spent, 3) for kind, spent in seconds.items()},
         "rules": [result.to_json() for result in verdict.results],
     }
-
-
-def write(path: Path, report: dict[str, Any]) -> None:
-    """Write ``report`` to the file ``path``; raises OSError."""
-    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

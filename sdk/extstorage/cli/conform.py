@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     import argparse
 
 SUMMARY = "run the conformance suite on a provider"
+_REPORTS = {
+    "json": "the report for programs",
+    "html": "the report for people, one self-contained page,",
+    "sarif": "the report for code scanners",
+    "badge": "the verdict as an SVG picture",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--nodes", metavar="SPEC", help="on which nodes (default: local)")
     parser.add_argument("--release", metavar="V", help="the Ganeti release to imitate")
-    parser.add_argument("--json", metavar="FILE", help="write the report to this file")
+    for name, what in _REPORTS.items():
+        parser.add_argument(f"--{name}", metavar="FILE", help=f"write {what} to this file")
+    parser.add_argument(
+        "--junit", metavar="FILE", help="write JUnit's XML, as pytest does, to this file"
+    )
     parser.add_argument(
         "--reap",
         action="store_true",
@@ -56,11 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
         "config": arguments.config,
         "nodes": arguments.nodes,
         "release": arguments.release,
-        "json": arguments.json,
+        **{name: getattr(arguments, name) for name in _REPORTS},
     }
     given = [f"--extstorage-{name}={value}" for name, value in options.items() if value is not None]
     given += [f"--extstorage-rule={rule}" for rule in arguments.rule]
     given += [f"--extstorage-parameter={word}" for word in arguments.parameter]
+    given += [f"--junitxml={arguments.junit}"] if arguments.junit else []
     given += ["--extstorage-reap"] if arguments.reap else []
     return run_pytest([*given, *_workers(arguments.workers), *arguments.pytest_arguments])
 

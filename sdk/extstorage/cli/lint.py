@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from extstorage.cli.arguments import provider_directory
 from extstorage.cli.errors import FAILED, CannotRun
-from extstorage.lint import CannotLint, lint
+from extstorage.lint import CannotLint, lint, sarif
 
 if TYPE_CHECKING:
     import argparse
@@ -18,7 +18,9 @@ SUMMARY = "find what is wrong with a provider without running it"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the sub-command's arguments."""
     parser.add_argument("directory", metavar="DIR", help="the provider's directory")
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the findings as JSON")
+    form.add_argument("--sarif", action="store_true", help="print them as SARIF, for code scanners")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise CannotRun(str(error)) from None
     if arguments.json:
         print(json.dumps([finding.to_json() for finding in findings], indent=2))
+    elif arguments.sarif:
+        print(json.dumps(sarif.of_findings(directory, findings), indent=2))
     else:
         for finding in findings:
             print(finding)
