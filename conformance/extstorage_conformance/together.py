@@ -1,0 +1,187 @@
+"""Calls that overlap: at the same moment, or one of them held in midair while others run.
+
+A race that is left to chance is found by chance. A gate lets scripts go at one moment; a hold
+stops a script (SIGSTOP, its whole process group) at a chosen point of its time, lets others run
+to their ends, and lets it go on. Both work from outside, on scripts in any language.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from extstorage.nodes.node import Command
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterator, Sequence
+
+    from extstorage.host.call import Call
+    from extstorage.host.invocation import Invocation
+    from extstorage_conformance.subject import Subject
+
+Result = TypeVar("Result")
+
+# $0 is the script; the word after it is the file of the gate or of the hold.
+_BEHIND_GATE = 'file=$1; shift; echo >>"$file.waiting"; : <"$file"; exec "$0" "$@"'
+_NOTING_GROUP = 'file=$1; shift; echo "$$" >"$file"; exec "$0" "$@"'
+_SIGNAL = 'kill -s "$1" -- "-$2" 2>/dev/null'
+_LONGEST_START_S = 30.0
+_SHORTEST_PATIENCE_S = 0.05
+_PATIENCE = 4  # times what the other script takes alone
+_serial = count(1)
+
+
+def at_once(subject: Subject, invocations: Sequence[Invocation]) -> list[Call]:
+    """Run scripts that start at the same moment; return their calls in the order given.
+
+    The process of each is there before the first is let go. Raises Blocked.
+    """
+    gate = _new_file(subject, "gate")
+    os.mkfifo(gate)
+    behind = [_wrapped(invocation, _BEHIND_GATE, gate) for invocation in invocations]
+    with _in_threads(subject, behind) as futures:
+        _wait_until(lambda: _size(Path(f"{gate}.waiting")) >= len(behind))
+        # Open for both: that lets every waiting reader go, and those that are late.
+        descriptor = os.open(gate, os.O_RDWR | os.O_CLOEXEC)
+        wait(futures)
+        os.close(descriptor)
+    return _noted(subject, invocations, futures)
+
+
+@dataclass(frozen=True)
+class Overlap(Generic[Result]):
+    """What came of ``while_held``.
+
+    ``held`` tells whether the script was really stopped: one may have ended before. ``waited``
+    tells whether what ran meanwhile ended only after the script was let go.
+    """
+
+    call: Call
+    result: Result
+    held: bool
+    waited: bool
+
+
+def while_held(
+    subject: Subject,
+    invocation: Invocation,
+    meanwhile: Callable[[], Result],
+    *,
+    at_s: float,
+    patience_s: float,
+) -> Overlap[Result]:
+    """Stop a script ``at_s`` seconds after its start, run ``meanwhile``, let the script go on.
+
+    What runs meanwhile may wait for the script, as for a lock: after ``patience_s`` the script
+    goes on all the same. Raises Blocked, and whatever ``meanwhile`` raises.
+    """
+    group_file = _new_file(subject, "group")
+    known = len(subject.calls)
+    with _in_threads(subject, [_wrapped(invocation, _NOTING_GROUP, group_file)]) as futures:
+        _wait_until(lambda: _size(group_file) > 1 or futures[0].done())
+        time.sleep(at_s)
+        with _stopped(subject, group_file) as held, ThreadPoolExecutor(1) as pool:
+            other = pool.submit(meanwhile)
+            _done, waiting = wait([other], timeout=patience_s)
+            _signal(subject, "CONT", group_file)
+    call = _noted(subject, (invocation,), futures)[0]
+    for made in subject.calls[known:]:
+        if made.invocation.method == "create" and invocation.method == "remove":
+            subject.announce(made.invocation)  # the remove was noted last, and forgot it
+    return Overlap(call, other.result(), held, bool(waiting))
+
+
+def killed(subject: Subject, invocation: Invocation, *, at_s: float) -> Call:
+    """Run a script and kill its process group (SIGKILL) after ``at_s`` seconds; raises Blocked."""
+    group_file = _new_file(subject, "group")
+    with _in_threads(subject, [_wrapped(invocation, _NOTING_GROUP, group_file)]) as futures:
+        _wait_until(lambda: _size(group_file) > 1 or futures[0].done())
+        time.sleep(at_s)
+        _signal(subject, "KILL", group_file)
+    return _noted(subject, (invocation,), futures)[0]
+
+
+def points(generator: random.Random, number: int, duration_s: float) -> Iterator[float]:
+    """Yield ``number`` points of a time in seconds: spread over it, each drawn in its part."""
+    for part in range(number):
+        yield (part + generator.random()) / number * duration_s
+
+
+def patience_s(call: Call) -> float:
+    """Return how long a script like that of ``call`` is waited for before it counts as waiting."""
+    return max(_SHORTEST_PATIENCE_S, _PATIENCE * call.seconds)
+
+
+def _wrapped(invocation: Invocation, wrapper: str, file: Path) -> Invocation:
+    script, *arguments = invocation.argv
+    words = ("/bin/sh", "-c", wrapper, script, str(file), *arguments)
+    return invocation.replace(argv=words)
+
+
+@contextmanager
+def _in_threads(
+    subject: Subject, invocations: Sequence[Invocation]
+) -> Iterator[list[Future[Call]]]:
+    """Run scripts in threads, one each, and wait for their ends at the end of the with block."""
+    for invocation in invocations:
+        subject.announce(invocation)
+    with ThreadPoolExecutor(max(1, len(invocations))) as pool:
+        yield [pool.submit(subject.execute, invocation) for invocation in invocations]
+
+
+def _noted(
+    subject: Subject, invocations: Sequence[Invocation], futures: Sequence[Future[Call]]
+) -> list[Call]:
+    calls = [
+        replace(future.result(), invocation=invocation)
+        for invocation, future in zip(invocations, futures, strict=True)
+    ]
+    # What a create has made is there, whatever a remove of the same moment has removed.
+    for call in sorted(calls, key=lambda call: call.invocation.method == "create"):
+        subject.note(call)
+    return calls
+
+
+@contextmanager
+def _stopped(subject: Subject, group_file: Path) -> Iterator[bool]:
+    held = _signal(subject, "STOP", group_file)
+    try:
+        yield held
+    finally:
+        _signal(subject, "CONT", group_file)
+
+
+def _signal(subject: Subject, name: str, group_file: Path) -> bool:
+    """Send a signal to the process group; return whether there was one."""
+    with contextlib.suppress(OSError):
+        group = group_file.read_text(encoding="ascii").strip()
+        command = Command(("/bin/sh", "-c", _SIGNAL, "sh", name, group), {}, "/")
+        return bool(group) and subject.host.node.run(command).exit_code == 0
+    return False
+
+
+def _new_file(subject: Subject, kind: str) -> Path:
+    directory = subject.suite.run_directory / "together"
+    directory.mkdir(exist_ok=True)
+    return directory / f"{kind}-{next(_serial)}"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _LONGEST_START_S
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.0005)
