@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from extstorage.nodes.namespaces import NamespaceNode
-    from extstorage.nodes.node import Node
+    from extstorage.nodes.node import SessionNode
 
 OLDEST = (
     *map(str, Path.home().glob(".pyenv/versions/3.9*/bin/python3")),
@@ -35,7 +35,7 @@ OLDEST = (
 class Case(NamedTuple):
     """A node, and a directory that it and this process both see."""
 
-    node: Node
+    node: SessionNode
     directory: Path
 
 

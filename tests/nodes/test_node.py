@@ -424,3 +424,65 @@ def test_a_python_function_that_takes_too_long(case: Case) -> None:
 def test_a_python_function_holds_no_descriptor_of_others(case: Case) -> None:
     # Its three, its result, its errors, and the one that the directory is read with.
     assert len(case.node.run_python(MODULE, "descriptors")) == 6
+
+
+SESSION = """
+import os, threading
+from pathlib import Path
+kept = []
+event = threading.Event()
+def keep(value):
+    kept.append(value)
+    return [os.getpid(), kept]
+def wait():
+    return event.wait(10)
+def release():
+    event.set()
+def read(path):
+    return Path(path).read_text()
+def fail():
+    raise KeyError("no such thing")
+def leave():
+    os._exit(3)
+"""
+
+
+def test_session_keeps_its_module(case: Case) -> None:
+    session = case.node.python_session(SESSION)
+    first, second = session.call("keep", "one"), session.call("keep", 2)
+    assert second == [first[0], ["one", 2]]
+    session.close()
+    assert gone(case.node, first[0])
+    with pytest.raises(PythonFailed, match="session has ended"):
+        session.call("keep", 3)
+    session.close()
+
+
+def test_calls_of_a_session_run_at_the_same_time(case: Case) -> None:
+    session = case.node.python_session(SESSION)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(session.call, "wait")
+        session.call("release")
+        assert waiting.result(timeout=5) is True
+    session.close()
+
+
+def test_session_raises_what_its_functions_raise(case: Case) -> None:
+    session = case.node.python_session(SESSION)
+    with pytest.raises(FileNotFoundError) as caught:
+        session.call("read", "/nonexistent/file")
+    assert caught.value.filename == "/nonexistent/file"
+    with pytest.raises(PythonFailed, match=r"fail: KeyError: 'no such thing' \(line 15\)"):
+        session.call("fail")
+    assert len(session.call("keep", "x" * 200_000)[1][0]) == 200_000
+    session.close()
+
+
+def test_session_that_ends_by_itself_says_so(case: Case) -> None:
+    session = case.node.python_session(SESSION)
+    with pytest.raises(PythonFailed, match="leave: the session has ended"):
+        session.call("leave")
+    broken = case.node.python_session("def f(:")
+    with pytest.raises(PythonFailed, match="SyntaxError"):
+        broken.call("f")
+    broken.close()

@@ -1,6 +1,6 @@
 """What answers on a node: reads requests, runs programs, looks at files, sends the answers.
 
-This file and jobs.py are sent to hosts over SSH. So they need nothing but each other and the
+This file, jobs.py and sessions.py are sent to hosts. So they need nothing but each other and the
 standard library, and run on Python 3.9 and later. One thread serves any number of requests at
 once; whatever could block for long is a child process.
 
@@ -29,6 +29,7 @@ from extstorage.nodes.jobs import (
     run,
     write_all,
 )
+from extstorage.nodes.sessions import SessionJob, session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class Agent:
             if job.deadline is not None and job.deadline <= now and not job.is_over():
                 job.take_measures()
             over = job.is_over()
+            for answered, fields in job.answers():
+                self._answer(answered, fields)
             for pipe in [pipe for pipe, of in self._by_pipe.items() if of is job]:
                 if pipe not in job.open:
                     self._poll.unregister(pipe)
@@ -122,6 +125,8 @@ class Agent:
         try:
             if kind == "cancel":
                 self._cancel(request["job"])
+            elif kind in _SESSIONS:
+                self._handle_session(number, kind, data, **request)
             elif kind in _JOBS:
                 self._begin(number, _JOBS[kind](data, **request))
             else:
@@ -132,6 +137,20 @@ class Agent:
             self._answer(number, {"error": [error.errno, error.strerror, name]})
         except ValueError as error:  # a NUL in an argument, or such
             self._answer(number, {"invalid": str(error)})
+
+    def _handle_session(self, number: int, kind: str, data: bytes, **request: Any) -> None:  # noqa: ANN401 - JSON
+        if kind == "session":
+            self._begin(number, session(data))
+            self._answer(number, {"session": number})
+            return
+        job = self._jobs.get(request.pop("session"))
+        if not isinstance(job, SessionJob):
+            self._answer(number, {"failed": "the session has ended"})
+        elif kind == "call":
+            job.call(number, **request)
+        else:
+            job.hang_up()
+            self._answer(number, {})
 
     def _begin(self, number: int, job: Job) -> None:
         self._jobs[number] = job
@@ -198,6 +217,7 @@ def _make_directory(path: str, mode: int) -> tuple[dict[str, object]]:
     return ({},)
 
 
+_SESSIONS = ("session", "call", "hang_up")
 _JOBS: dict[str, Callable[..., Job]] = {"run": run, "python": python}
 _FILES: dict[str, Callable[..., Any]] = {
     "read": _read,

@@ -16,14 +16,16 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
 LINGER_S = 2.0
 """Seconds that a process group gets between SIGTERM and SIGKILL."""
 
 _LAST_READ_S = 0.1  # what a killed group has left in the pipes comes at once
-_READ_SIZE = 1 << 16
+READ_SIZE = 1 << 16
+"""Bytes that are taken from a pipe at once."""
+
 # Programs lead their own group; before Python 3.11 the way to that is a session of their own.
 _OWN_GROUP: dict[str, Any] = (
     {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
@@ -98,7 +100,7 @@ class Job:
 
     def read(self, pipe: int) -> None:
         """Take what a pipe has."""
-        data = os.read(pipe, _READ_SIZE)
+        data = os.read(pipe, READ_SIZE)
         if data:
             self._data[pipe].append(data)
         else:
@@ -127,6 +129,10 @@ class Job:
             # A child that made its own session escapes the signals and may hold the pipes.
             self.abandon(list(self.open))
             self.deadline = None
+
+    def answers(self) -> Iterator[tuple[int, dict[str, object]]]:
+        """Yield the answers, with their requests' numbers, that came before the end: none."""
+        return iter(())
 
     def is_over(self) -> bool:
         """Return whether the process has ended and its pipes are at their ends."""
@@ -233,18 +239,19 @@ def python(
 def _child(source: bytes, function: str, arguments: list[object], pipes: tuple[int, int]) -> None:
     status = 1
     try:
-        _enter_child(pipes)
+        enter_child(pipes)
         result = json.dumps(_called(source, function, arguments))
         write_all(pipes[0], result.encode())
         sys.stderr.flush()
         status = 0
     except BaseException as error:  # noqa: BLE001 - the agent's own code must not go on in here
-        write_all(pipes[1], f"\n{_described(error)}".encode("utf-8", "backslashreplace"))
+        write_all(pipes[1], f"\n{described(error)}".encode("utf-8", "backslashreplace"))
     finally:
         os._exit(status)
 
 
-def _enter_child(pipes: tuple[int, int]) -> None:
+def enter_child(pipes: tuple[int, int]) -> None:
+    """Let a child that was forked off be a job: its own group, its own descriptors only."""
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -263,14 +270,19 @@ def close_all_but(kept: set[int]) -> None:
 
 
 def _called(source: bytes, function: str, arguments: list[object]) -> object:
-    module = type(sys)("on_node")
-    sys.modules[module.__name__] = module  # where dataclasses look for the names of annotations
-    exec(compile(source, "<source>", "exec"), module.__dict__)  # noqa: S102 - what is asked for
-    result: object = getattr(module, function)(*arguments)
+    result: object = getattr(module_of(source), function)(*arguments)
     return result
 
 
-def _described(error: BaseException) -> str:
+def module_of(source: bytes) -> object:
+    """Return the module that the text ``source`` is, executed."""
+    module = type(sys)("on_node")
+    sys.modules[module.__name__] = module  # where dataclasses look for the names of annotations
+    exec(compile(source, "<source>", "exec"), module.__dict__)  # noqa: S102 - what is asked for
+    return module
+
+
+def described(error: BaseException) -> str:
     """Return an error in one line, with the line of the source that it comes from."""
     line, trace = 0, error.__traceback__
     while trace is not None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from extstorage.nodes.node import FileStatus
 
+    from extstorage.nodes.node import PythonSession
+
 _LAST_READ_S = 0.1  # what a killed group has left in the pipes comes at once
 _READ_SIZE = 1 << 16
 
@@ -100,6 +102,10 @@ class LocalNode:
     ) -> Any:  # noqa: ANN401 - whatever JSON can say
         """Call a function of a module; see Node.run_python."""
         return self._agent().run_python(source, function, *arguments, timeout_s=timeout_s)
+
+    def python_session(self, source: str) -> PythonSession:
+        """Start a process that answers calls; see SessionNode.python_session."""
+        return self._agent().python_session(source)
 
     def _agent(self) -> RemoteNode:
         """Return what answers in a process of its own: this one may have threads, and not fork."""

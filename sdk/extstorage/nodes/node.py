@@ -172,6 +172,35 @@ class Node(Protocol):
         ...
 
 
+class PythonSession(Protocol):
+    """A module that lives on a node."""
+
+    def call(self, function: str, *arguments: object) -> Any:  # noqa: ANN401 - whatever JSON can say
+        """Call a function and return its result.
+
+        Calls of several threads run at the same time. Arguments and result are what JSON can say.
+        Raises the OSError that the function raised, PythonFailed for any other exception and when
+        the session has ended, NodeUnreachable.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the process; nothing happens if it, or the node, has gone."""
+        ...
+
+
+class SessionNode(Node, Protocol):
+    """A node that can hold modules, as every kind of node can."""
+
+    def python_session(self, source: str) -> PythonSession:
+        """Start a process on the node that holds a module and answers calls of its functions.
+
+        ``source`` is as for ``run_python``; it is executed once, at the first call. What the
+        functions keep in the module, threads included, lives until the session is closed.
+        """
+        ...
+
+
 class Machine(Node, Protocol):
     """A node whose power and network are in this program's hands."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import errno
 import io
 import json
@@ -120,6 +121,26 @@ class RemoteNode:
             raise PythonFailed(f"{self.name}: {function}: {last}")
         return json.loads(output[:middle])
 
+    def python_session(self, source: str) -> RemoteSession:
+        """Start a process that answers calls; see SessionNode.python_session."""
+        number = self._ask("session", source.encode()).fields["session"]
+        return RemoteSession(self, number)
+
+    def ask_session(
+        self,
+        kind: str,
+        session: int,
+        **fields: Any,  # noqa: ANN401 - whatever JSON can say
+    ) -> dict[str, Any]:
+        """Ask something of the session with that number; return the answer's fields.
+
+        Raises OSError, PythonFailed, NodeUnreachable.
+        """
+        answer = self._ask(kind, session=session, **fields).fields
+        if "failed" in answer:
+            raise PythonFailed(f"{self.name}: {fields.get('function', kind)}: {answer['failed']}")
+        return answer
+
     def _connected(self) -> Connection:
         if self._connection is None:
             raise NodeUnreachable(f"{self.name}: it is down")
@@ -138,6 +159,26 @@ class RemoteNode:
         if "invalid" in answer.fields:
             raise ValueError(answer.fields["invalid"])
         return answer
+
+
+class RemoteSession:
+    """A module that lives on a node; see ``nodes.node.PythonSession``."""
+
+    def __init__(self, node: RemoteNode, number: int) -> None:
+        self._node = node
+        self._number = number
+
+    def call(self, function: str, *arguments: object) -> Any:  # noqa: ANN401 - whatever JSON can say
+        """Call a function and return its result; see PythonSession.call."""
+        answer = self._node.ask_session(
+            "call", self._number, function=function, arguments=arguments
+        )
+        return answer["result"]
+
+    def close(self) -> None:
+        """End the process."""
+        with contextlib.suppress(NodeUnreachable, PythonFailed):
+            self._node.ask_session("hang_up", self._number)
 
 
 def packed(directory: str) -> str:

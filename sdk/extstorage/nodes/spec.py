@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from extstorage.nodes.node import Node
+    from extstorage.nodes.node import SessionNode
 
 SYNTAX = "local, namespaces:N or ssh:HOST,HOST"
 _MOST_NAMESPACES = 64
@@ -32,7 +32,7 @@ class Spec(Protocol):
         """How many there will be."""
         ...
 
-    def nodes(self, shared_directory: str) -> AbstractContextManager[Sequence[Node]]:
+    def nodes(self, shared_directory: str) -> AbstractContextManager[Sequence[SessionNode]]:
         """Return what gives the nodes inside a ``with`` block; raises NodeError there.
 
         ``shared_directory`` is the one that all namespace nodes see. Real hosts and this machine
@@ -47,7 +47,7 @@ class Local:
 
     count: int = 1
 
-    def nodes(self, shared_directory: str) -> AbstractContextManager[Sequence[Node]]:  # noqa: ARG002 - see Spec
+    def nodes(self, shared_directory: str) -> AbstractContextManager[Sequence[SessionNode]]:  # noqa: ARG002 - see Spec
         """Return this machine; see Spec.nodes."""
         return contextlib.nullcontext((LocalNode(),))
 
@@ -58,7 +58,7 @@ class Namespaces:
 
     count: int
 
-    def nodes(self, shared_directory: str) -> AbstractContextManager[Sequence[Node]]:
+    def nodes(self, shared_directory: str) -> AbstractContextManager[Sequence[SessionNode]]:
         """Return nodes to be started; see Spec.nodes."""
         return NamespaceNodes(self.count, shared_directory)
 
@@ -74,7 +74,7 @@ class Ssh:
         """How many there are."""
         return len(self.hosts)
 
-    def nodes(self, shared_directory: str) -> AbstractContextManager[Sequence[Node]]:  # noqa: ARG002 - see Spec
+    def nodes(self, shared_directory: str) -> AbstractContextManager[Sequence[SessionNode]]:  # noqa: ARG002 - see Spec
         """Return hosts to be connected to; see Spec.nodes."""
         return SshNodes(self.hosts)
 

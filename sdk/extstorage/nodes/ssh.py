@@ -8,11 +8,11 @@ configuration names is used if it is there.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extstorage.nodes import agent
+from extstorage.nodes import agent, jobs, sessions
 from extstorage.nodes.agent_process import AgentProcess
+from extstorage.nodes.bundle import bundled
 from extstorage.nodes.node import NodeUnreachable
 from extstorage.nodes.remote import RemoteNode
 
@@ -92,18 +92,7 @@ def _called(host: str, options: Sequence[str]) -> AgentProcess:
 
 def _program() -> bytes:
     """Return one program that is the agent's modules and calls ``main()`` of the last."""
-    directory = Path(agent.__file__).parent
-    sources = {
-        f"extstorage.nodes.{name}": (directory / f"{name}.py").read_text(encoding="utf-8")
-        for name in ("jobs", "agent")
-    }
-    return f"""
-import sys
-for name, source in {sources!r}.items():
-    module = sys.modules[name] = type(sys)(name)
-    exec(compile(source, name, "exec"), module.__dict__)
-module.main()
-""".encode()
+    return f"{bundled(jobs, sessions, agent)}agent.main()\n".encode()
 
 
 def _connected(host: str, process: AgentProcess) -> RemoteNode:
