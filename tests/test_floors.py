@@ -115,6 +115,20 @@ def test_node_code_needs_the_standard_library_only(floor: str) -> None:
     assert not wrong
 
 
+def test_what_the_suite_sends_to_nodes_needs_nothing_else_of_ours() -> None:
+    sent = [CONFORMANCE / "stamps.py", *sorted((CONFORMANCE / "node_side").glob("*.py"))]
+    ours = ("extstorage_conformance.stamps", "extstorage_conformance.node_side")
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {module}"
+        for path in sent
+        for module, line, _ in imports(path)
+        if module.partition(".")[0] not in sys.stdlib_module_names and not module.startswith(ours)
+    ]
+
+    assert len(sent) > 5
+    assert not wrong
+
+
 @pytest.mark.parametrize("floor", NODE_FLOORS)
 def test_node_code_starts_without_slow_modules(floor: str) -> None:
     wrong = [

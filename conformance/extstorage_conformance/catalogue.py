@@ -38,6 +38,7 @@ def explanation(rule_id: str) -> str:
         f"since:    Ganeti {rule.since}",
         f"profile:  {rule.profile}",
         f"needs:    {', '.join(rule.needs) or 'nothing beyond the required methods'}",
+        f"nodes:    {rule.nodes}{', one of which is switched off' if rule.power else ''}",
     ]
     return "\n".join(facts)
 

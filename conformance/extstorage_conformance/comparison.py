@@ -75,7 +75,7 @@ def live(volume: Volume, *changes: Change) -> None:
     turns = itertools.cycle(changes)
 
     def call(method: str) -> Call:
-        return volume.subject.run(next(turns)(volume.prepare(method)))
+        return volume.run(next(turns)(volume.prepare(method)))
 
     try:
         judge.succeeds(call("create"))
@@ -91,7 +91,7 @@ def live(volume: Volume, *changes: Change) -> None:
 def _judge_device(volume: Volume, attached: Call) -> None:
     if volume.subject.configuration.capabilities["userspace_only"]:
         return
-    size_mib = stamps.size_bytes(judge.block_device(attached)) / stamps.MIB
+    size_mib = volume.devices.size_bytes(judge.block_device(attached)) / stamps.MIB
     expected = f"a device of at least {volume.size_mib} MiB"
     judge.holds(size_mib >= volume.size_mib, expected, f"{size_mib:g} MiB", attached)
 
@@ -99,7 +99,7 @@ def _judge_device(volume: Volume, attached: Call) -> None:
 def _undo(volume: Volume, change: Change) -> None:
     """Detach and remove in the changed way: it may lead to a store of its own."""
     for method in ("detach", "remove"):
-        volume.subject.run(change(volume.prepare(method)))
+        volume.run(change(volume.prepare(method)))
 
 
 def _compare_further_methods(subject: Subject, tested: Change, control: Change) -> None:
@@ -117,10 +117,10 @@ def _further_calls(subject: Subject, change: Change) -> list[Call]:
     try:
         for method in ("create", "attach"):
             # Other scripts may refuse what one of them needs.
-            if subject.run(change(volume.prepare(method))).failed:
+            if volume.run(change(volume.prepare(method))).failed:
                 volume.call(method)
         return [
-            subject.run(change(ordinary(volume, method)))
+            volume.run(change(ordinary(volume, method)))
             for method in _FURTHER_METHODS
             if subject.uses(method)
         ]

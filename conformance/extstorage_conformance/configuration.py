@@ -69,13 +69,25 @@ SIZES = {
     "granularity": Option(default=1, meaning="sizes are rounded up to a multiple of this, in MiB"),
 }
 HOOKS = {
-    "setup": Option(default="", meaning="shell command run once before the first test"),
-    "teardown": Option(default="", meaning="shell command run once after the last test"),
+    "setup": Option(
+        default="", meaning="shell command run once before the first test, on the first node"
+    ),
+    "teardown": Option(
+        default="", meaning="shell command run once after the last test, on the first node"
+    ),
+    "node_setup": Option(
+        default="",
+        meaning="shell command run after setup on each node, and again when one has booted",
+    ),
+    "node_teardown": Option(default="", meaning="shell command run on each node before teardown"),
     "inventory": Option(
-        default="", meaning="shell command that prints one line for each object in the back end"
+        default="",
+        meaning="shell command that prints one line for each object in the back end, on the first "
+        "node",
     ),
     "metadata": Option(
-        default="", meaning="shell command that prints the metadata of the volume VOL_NAME"
+        default="",
+        meaning="shell command that prints the metadata of the volume VOL_NAME, on the first node",
     ),
     "reboot": Option(
         default="",
@@ -95,7 +107,15 @@ RUN = {
         default=[], meaning="directories that belong to the back end: nothing may be left in them"
     ),
 }
-TABLES = {"run": RUN, "capabilities": CAPABILITIES, "sizes": SIZES, "hooks": HOOKS}
+NODES = {
+    "directory": Option(
+        default="/var/tmp",  # noqa: S108 - the directory made in it is private
+        meaning="where a run makes its own directory ({run_directory}), on the nodes: with real "
+        "hosts or guests as nodes, a directory that all of them share, if parameters or hooks of "
+        "this file lead into {run_directory}",
+    ),
+}
+TABLES = {"run": RUN, "capabilities": CAPABILITIES, "sizes": SIZES, "hooks": HOOKS, "nodes": NODES}
 _FREE_TABLES = ("parameters", "secrets", "invalid_values", "waivers")
 
 
@@ -130,6 +150,7 @@ class Configuration:
     capabilities: dict[str, Any]
     sizes: dict[str, int]
     hooks: dict[str, str]
+    nodes: dict[str, Any]
     parameters: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     invalid_values: dict[str, list[str]] = field(default_factory=dict)
@@ -151,6 +172,12 @@ class Configuration:
         """Return all parameters of a disk, secrets included, for a run in ``run_directory``."""
         given = {name: expand(value, run_directory) for name, value in self.parameters.items()}
         return given | {name: _secret(name, source) for name, source in self.secrets.items()}
+
+    @property
+    def uses_run_directory(self) -> bool:
+        """Whether volumes or records of the back end can lie in the run's own directory."""
+        texts = [*self.parameters.values(), *self.run["inventory_directories"]]
+        return any("{run_directory}" in text for text in texts)
 
     def rounded_mib(self, size_mib: int) -> int:
         """Return ``size_mib`` rounded up as the back end rounds sizes."""
@@ -228,6 +255,11 @@ def _check_values(checked: dict[str, dict[str, Any]], where: str) -> None:
             release(name)
         except ValueError as error:
             raise ConfigurationError(f"{where}: [run] releases: {error}") from None
+    directory = checked["nodes"]["directory"]
+    if not directory.startswith("/"):
+        raise ConfigurationError(
+            f"{where}: [nodes] directory must be an absolute path, not {directory!r}"
+        )
     timeout = checked["run"]["script_timeout"]
     if timeout < 1:
         raise ConfigurationError(f"{where}: [run] script_timeout must be positive, not {timeout}")

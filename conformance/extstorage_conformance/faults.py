@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from extstorage.host.invocation import Invocation
+    from extstorage_conformance.subject import Subject
 
 _INTERPRETERS = ("sh", "bash", "dash", "ksh", "python3", "perl", "ruby")
 
@@ -20,12 +18,9 @@ def without_writes(invocation: Invocation) -> Invocation:
     return invocation.replace(argv=(*words, *invocation.argv))
 
 
-def without_tools(invocation: Invocation, directory: Path) -> Invocation:
-    """Let PATH lead to interpreters only: to ``directory``, which is made if it is not there."""
-    if not directory.is_dir():
-        directory.mkdir()
-        for name in _INTERPRETERS:
-            program = shutil.which(name, path=invocation.environment["PATH"])
-            if program:
-                (directory / name).symlink_to(program)
-    return invocation.with_environment({**invocation.inherited, "PATH": str(directory)})
+def without_tools(subject: Subject, invocation: Invocation) -> Invocation:
+    """Let PATH lead to interpreters only: to a directory on the node that is made for that."""
+    directory = f"{subject.suite.run_directory}/interpreters"
+    search_path = invocation.environment["PATH"]
+    subject.node.ask("link_programs", list(_INTERPRETERS), search_path, directory)
+    return invocation.with_environment({**invocation.inherited, "PATH": directory})

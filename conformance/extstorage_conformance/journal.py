@@ -26,13 +26,17 @@ def state_directory() -> Path:
 class Journal:
     """The journal of one worker of a run that is going on."""
 
-    def __init__(self, run: str, worker: int, provider: Path, run_directory: Path) -> None:
+    def __init__(
+        self, run: str, worker: int, provider: Path, run_directory: Path, nodes: str = "local"
+    ) -> None:
         directory = state_directory()
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = directory / f"{run}-{worker:04x}.jsonl"
         self._file: IO[str] = self.path.open("x", encoding="utf-8")
         fcntl.flock(self._file, fcntl.LOCK_EX)
-        self._write({"provider": str(provider), "run_directory": str(run_directory)})
+        self._write(
+            {"provider": str(provider), "run_directory": str(run_directory), "nodes": nodes}
+        )
 
     def _write(self, entry: dict[str, Any]) -> None:
         self._file.write(json.dumps(entry) + "\n")
@@ -59,6 +63,7 @@ class DeadRun:
     path: Path
     provider: Path
     run_directory: Path
+    nodes: str = "local"
     volumes: list[str] = field(default_factory=list)
 
     @property
@@ -92,7 +97,8 @@ def _read(path: Path, lines: IO[str]) -> DeadRun | None:
         except ValueError:
             continue  # the last line of a run that was killed while it wrote
         if run is None:
-            run = DeadRun(path, Path(entry["provider"]), Path(entry["run_directory"]))
+            directories = Path(entry["provider"]), Path(entry["run_directory"])
+            run = DeadRun(path, *directories, entry.get("nodes", "local"))
         elif "made" in entry:
             run.volumes.append(entry["made"])
         elif entry.get("gone") in run.volumes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +13,7 @@ from extstorage_conformance.violation import Violation
 if TYPE_CHECKING:
     from extstorage.host.call import Call
     from extstorage.lint import ProviderSource
-    from extstorage_conformance.stamps import Stream
+    from extstorage_conformance.devices import Stream
 
 _LONGEST_WAIT_S = 5.0  # an instance notices; a loaded node reaches one or two seconds by itself
 
@@ -70,8 +69,10 @@ def block_device(call: Call) -> str:
     path = call.stdout.split("\n")[0]
     if not path:
         raise Violation("a device path on the first line of stdout", _shown(call.stdout), call)
+    assert call.node is not None  # noqa: S101 - the call was made
     try:
-        mode = Path(path).stat().st_mode
+        # The path as it was printed: a blank at its end is part of it.
+        mode = call.node.stat(path).st_mode
     except (OSError, ValueError) as error:
         raise Violation(
             "the path of an existing block device", f"{path!r}: {error}", call

@@ -33,7 +33,7 @@ def through(volume: Volume, *methods: str) -> None:
         if method == "attach":
             volume.attach()
             continue
-        call = volume.subject.run(ordinary(volume, method))
+        call = volume.run(ordinary(volume, method))
         if call.failed:
             raise Blocked(f"{method} failed ({call.fail_reason})", call)
 
@@ -47,4 +47,6 @@ def given_attach_tells(subject: Subject) -> None:
 
 def snapshot_of(volume: Volume) -> Volume:
     """Return the volume that a snapshot becomes, under the name that Ganeti gives it."""
-    return volume.subject.volume(name=f"{volume.name}.snap", size_mib=volume.size_mib)
+    return volume.subject.volume(
+        name=f"{volume.name}.snap", size_mib=volume.size_mib, node=volume.node
+    )

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from extstorage.contract.releases import release
+from extstorage.contract.releases import release as known_release
+from extstorage.nodes import spec
 from extstorage_conformance import catalogue, configuration
 from extstorage_conformance.configuration import Configuration, ConfigurationError
 from extstorage_conformance.rules import Profile
-from extstorage_conformance.session import ConformanceSession
+from extstorage_conformance.session import SEVERAL_NODES, ConformanceSession
 from extstorage_conformance.suite import Request
 
 REPORTS = {
@@ -59,7 +60,10 @@ def add_options(parser: pytest.Parser) -> None:
         help="run this rule only, whatever the profile (repeatable)",
     )
     group.addoption(
-        "--extstorage-nodes", metavar="SPEC", default="local", help="on which nodes: local"
+        "--extstorage-nodes",
+        metavar="SPEC",
+        help=f"on which nodes: {spec.SYNTAX} (default: local, and {SEVERAL_NODES} for rules that "
+        "need more than one node)",
     )
     group.addoption(
         "--extstorage-release",
@@ -109,10 +113,6 @@ def session_from(config: pytest.Config) -> ConformanceSession | None:
         if options.extstorage_reap:
             raise pytest.UsageError("--extstorage-reap needs --extstorage-provider=DIR")
         return None
-    if options.extstorage_nodes != "local":
-        raise pytest.UsageError(
-            f"--extstorage-nodes={options.extstorage_nodes}: only 'local' is there yet"
-        )
     report_files(config)
     directory = _provider_directory(options.extstorage_provider)
     path = configuration_path(config)
@@ -125,8 +125,18 @@ def session_from(config: pytest.Config) -> ConformanceSession | None:
         _worker(config),
         profile,
         options.extstorage_seed,
+        _nodes(options.extstorage_nodes),
     )
     return ConformanceSession(request, profile, _chosen(options.extstorage_rule))
+
+
+def _nodes(text: str | None) -> str | None:
+    try:
+        if text is not None:
+            spec.parse(text)
+    except spec.SpecError as error:
+        raise pytest.UsageError(f"--extstorage-nodes: {error}") from None
+    return text
 
 
 def _provider_directory(given: str) -> Path:
@@ -169,7 +179,7 @@ def _configuration(path: Path | None, given: dict[str, str]) -> Configuration:
 def _release(config: pytest.Config, loaded: Configuration) -> str:
     name = str(config.option.extstorage_release or loaded.run["releases"][0])
     try:
-        return release(name).name
+        return known_release(name).name
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from extstorage_conformance import judge, stamps
+from extstorage_conformance import judge
 from extstorage_conformance.life import ordinary, snapshot_of
 from extstorage_conformance.together import at_once, patience_s, while_held
 from extstorage_conformance.violation import Blocked
@@ -160,7 +160,7 @@ def _judge_snapshot(volume: Volume, call: Call) -> None:
         judge.fails(snapshot.call("attach"), "snapshot failed, in a race")
         return
     snapshot.judge_attach()
-    found = stamps.mismatches(snapshot.path, volume.name, volume.offsets())
+    found = snapshot.devices.mismatches(snapshot.path, volume.name, volume.offsets())
     judge.holds(not found, "the origin's data in the snapshot", "; ".join(found[:3]), call)
     judge.succeeds(snapshot.call("detach"))
     judge.succeeds(snapshot.call("remove"))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from typing import TYPE_CHECKING
 
 from extstorage.contract.releases import release
-from extstorage.host.daemon import Host
 from extstorage.host.disk import Disk
 from extstorage.host.errors import BlockDeviceError
-from extstorage.nodes.local import LocalNode
+from extstorage.nodes.node import NodeError
 from extstorage_conformance.configuration import Configuration, expand
 from extstorage_conformance.inventory import Survey
 from extstorage_conformance.journal import DeadRun, dead_runs
 from extstorage_conformance.naming import Namer
+from extstorage_conformance.nodeset import NodeSet
+from extstorage_conformance.suite_node import looks
+from extstorage_conformance.violation import CannotRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def reap(provider_directory: Path, configuration: Configuration, release_name: s
     """Undo the dead runs of the provider in ``provider_directory``; return a line for each.
 
     Only volumes that such a run's journal names, and what carries their names,
-    is touched.
+    is touched, on the nodes that the run had.
     """
     return [
         f"{run.prefix}: {len(run.volumes)} volumes, {_undo(run, configuration, release_name)}"
@@ -35,33 +35,64 @@ def reap(provider_directory: Path, configuration: Configuration, release_name: s
 
 
 def _undo(run: DeadRun, configuration: Configuration, release_name: str) -> str:
-    failed = list(_remove_volumes(run, configuration, release_name))
+    # Without it nodes that share it cannot be started, nor is there anything in it to lose.
+    if run.nodes.startswith("namespaces:"):
+        run.run_directory.mkdir(exist_ok=True)
+    try:
+        nodes = NodeSet(
+            run.nodes,
+            run.provider,
+            str(configuration.nodes["directory"]),
+            f"extstorage-{run.prefix}-",
+            run.run_directory,
+        )
+    except CannotRun as reason:
+        return f"nothing undone: {reason}"
+    try:
+        return _undo_on(nodes, run, configuration, release_name)
+    except (NodeError, CannotRun) as reason:
+        nodes.close()
+        return f"not all undone: {reason}"
+
+
+def _undo_on(nodes: NodeSet, run: DeadRun, configuration: Configuration, release_name: str) -> str:
+    for node in nodes.nodes:
+        nodes.settle(node, release(release_name), float(configuration.run["script_timeout"]))
+    failed = list(_remove_volumes(nodes, run, configuration))
     run_id, worker = run.prefix.split("-")
     directories = [
         expand(directory, run.run_directory)
         for directory in configuration.run["inventory_directories"]
     ]
-    survey = Survey(Namer(run_id, int(worker, 16)), run.run_directory, directories, list)
+    survey = Survey(
+        Namer(run_id, int(worker, 16)),
+        run.run_directory,
+        directories,
+        list,
+        looks(nodes.nodes, named=len(nodes.nodes) > 1),
+    )
     survey.clear(survey.take())
     if run.run_directory.name.startswith(f"extstorage-{run.prefix}-"):
-        shutil.rmtree(run.run_directory, ignore_errors=True)
+        nodes.discard()
+    else:
+        nodes.close()
     if failed:
         return f"not removed by the provider: {', '.join(failed)}"
     run.forget()
     return "all undone"
 
 
-def _remove_volumes(run: DeadRun, configuration: Configuration, release_name: str) -> Iterator[str]:
+def _remove_volumes(nodes: NodeSet, run: DeadRun, configuration: Configuration) -> Iterator[str]:
+    """Detach the run's volumes on each node and remove them; yield those that stay."""
     parameters = configuration.parameters_for(run.run_directory)
-    with tempfile.TemporaryDirectory() as logs:
-        host = Host(LocalNode(), (str(run.provider.parent),), release(release_name), logs)
-        try:
-            provider = host.provider(run.provider.name)
-        except BlockDeviceError:
-            yield from run.volumes
-            return
-        for name in reversed(run.volumes):
-            disk = Disk(name, name[:36], None, 1, parameters)
-            host.call(provider, "detach", disk)
-            if host.call(provider, "remove", disk).failed:
-                yield name
+    try:
+        providers = [node.host.provider(node.provider_name) for node in nodes.nodes]
+    except BlockDeviceError:
+        yield from run.volumes
+        return
+    for name in reversed(run.volumes):
+        disk = Disk(name, name[:36], None, 1, parameters)
+        for node, provider in zip(nodes.nodes, providers, strict=True):
+            node.host.call(provider, "detach", disk)
+        if nodes.nodes[0].host.call(providers[0], "remove", disk).failed:
+            yield name

@@ -46,6 +46,8 @@ def _rule_lines(rule: Rule) -> Iterator[str]:
     if rule.explanation:
         yield from ("", rule.explanation)
     needs = f" Needs: {', '.join(rule.needs)}." if rule.needs else ""
+    if rule.nodes > 1:
+        needs += f" On {rule.nodes} nodes{', one of which is switched off' if rule.power else ''}."
     yield from (
         "",
         f"Source: {rule.source}. Since Ganeti {rule.since}. Profile {rule.profile}.{needs}",

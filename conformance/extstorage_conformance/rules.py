@@ -47,7 +47,8 @@ class Rule:
     ``source`` is the place in Ganeti that the rule comes from, or ``derived:``
     and the reason. ``since`` is the first Ganeti release that it applies to.
     ``needs`` names optional methods and capabilities of conformance.toml
-    without which the rule is not applicable.
+    without which the rule is not applicable. ``nodes`` is how many nodes the check
+    uses, ``power`` whether it switches one off.
     """
 
     id: str
@@ -58,6 +59,8 @@ class Rule:
     since: str
     profile: Profile
     needs: tuple[str, ...]
+    nodes: int
+    power: bool
     check: Check
 
     @property
@@ -77,6 +80,8 @@ class Rule:
             "since": self.since,
             "profile": self.profile.value,
             "needs": list(self.needs),
+            "nodes": self.nodes,
+            "power": self.power,
         }
 
 
@@ -91,6 +96,8 @@ def rule(
     since: str = "2.7",
     profile: Profile = Profile.CORE,
     needs: tuple[str, ...] = (),
+    nodes: int = 1,
+    power: bool = False,
 ) -> Callable[[Check], Check]:
     """Register the decorated function as the check of rule ``rule_id``.
 
@@ -106,7 +113,17 @@ def rule(
         if known is not None and known.check.__module__ != check.__module__:
             raise ValueError(f"rule {rule_id} is registered twice, again by {check.__name__}")
         REGISTRY[rule_id] = Rule(
-            rule_id, level, sentence, explanation, source, since, profile, needs, check
+            rule_id,
+            level,
+            sentence,
+            explanation,
+            source,
+            since,
+            profile,
+            needs,
+            nodes,
+            power,
+            check,
         )
         return check
 

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from extstorage_conformance import stamps
+from extstorage.nodes import spec
+from extstorage.nodes.node import NodeError
+from extstorage_conformance.devices import METER
+from extstorage_conformance.nodeset import LOCAL
 from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reports import failure
 from extstorage_conformance.reports.verdict import Verdict
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from extstorage_conformance.configuration import Configuration
 
 LEAK_RULE = "ES-LEAK-02"
+SEVERAL_NODES = "namespaces:3"
+"""The nodes of rules that need more than one, if the user names none."""
+
 _LARGEST_SCRIPT_BYTES = 1_000_000
 
 
@@ -45,7 +51,8 @@ class ConformanceSession:
         default_factory=lambda: {"wall": 0.0, "scripts": 0.0, "devices": 0.0}
     )
     unremoved: list[str] = field(default_factory=list)
-    _suite: Suite | None = None
+    _suites: dict[str, Suite] = field(default_factory=dict)
+    _no_nodes: str = ""
 
     @property
     def configuration(self) -> Configuration:
@@ -66,29 +73,55 @@ class ConformanceSession:
     def check(self) -> None:
         """End pytest with one line if this machine or its environment cannot run the suite."""
         try:
-            _check_machine(self.provider_directory)
+            if self.request.nodes in (None, LOCAL):
+                _check_machine(self.provider_directory)
             self.configuration.parameters_for(self.provider_directory)
         except CannotRun as reason:
             _exit(reason)
 
-    def suite(self) -> Suite:
-        """Return the run, started when the first rule needs it; ends pytest if it cannot start."""
-        if self._suite is None:
+    def suite(self, nodes: str = LOCAL) -> Suite:
+        """Return the run on these nodes, started when the first rule needs it; raises CannotRun."""
+        if nodes not in self._suites:
+            self._suites[nodes] = Suite(self.request, nodes)
+        return self._suites[nodes]
+
+    def _suite_for(self, rule: Rule | None) -> Suite:
+        """Return the run on the nodes that ``rule`` needs.
+
+        Skips the test when they are not to be had, ends pytest when the user's own cannot start.
+        """
+        wanted = 1 if rule is None else rule.nodes
+        if wanted > 1 and self.request.nodes is None:
+            return self._suite_on_several(wanted)
+        nodes = self.request.nodes or LOCAL
+        count = spec.parse(nodes).count
+        if count < wanted:
+            pytest.skip(f"needs {wanted} nodes: --nodes {nodes} has {count}")
+        try:
+            return self.suite(nodes)
+        except CannotRun as reason:
+            _exit(reason)
+
+    def _suite_on_several(self, wanted: int) -> Suite:
+        if not self._no_nodes:
             try:
-                self._suite = Suite(self.request)
+                return self.suite(SEVERAL_NODES)
             except CannotRun as reason:
-                _exit(reason)
-        return self._suite
+                self._no_nodes = f"needs {wanted} nodes: {reason}"
+        pytest.skip(self._no_nodes)
 
     def close(self) -> None:
-        """End the run, if it was started, and undo what it made; ends pytest if that fails."""
-        suite, self._suite = self._suite, None
-        if suite is not None:
-            self.unremoved = suite.unremoved
+        """End the runs that were started, and undo what they made; ends pytest if that fails."""
+        failed = None
+        while self._suites:
+            _, suite = self._suites.popitem()
+            self.unremoved += suite.unremoved
             try:
                 suite.close()
             except CannotRun as reason:
-                _exit(reason)
+                failed = reason
+        if failed is not None:
+            _exit(failed)
 
     @contextmanager
     def subject(self, rule: Rule | None) -> Iterator[Subject]:
@@ -96,15 +129,16 @@ class ConformanceSession:
 
         What is left after a check that went well breaks the rule on leaks.
         """
-        suite = self.suite()
+        suite = self._suite_for(rule)
         if rule is not None and not suite.release.at_least(rule.since):
             raise NotApplicable(f"Ganeti {suite.release.name} is older than {rule.since}")
-        subject = Subject(suite)
+        if rule is not None:
+            _expect_nodes(rule, suite)
+        subject = Subject(suite, 1 if rule is None else rule.nodes)
         try:
             if rule is not None:
                 subject.require(*rule.needs)
-            with stamps.guarded_by(suite.guard.check):
-                yield subject
+            yield subject
         finally:
             left = subject.restore()
         if left and not subject.excused:
@@ -115,7 +149,7 @@ class ConformanceSession:
         """Return the time that a test spent in scripts and in device I/O, cleaning up included."""
         subject = _subject(item)
         calls = subject.calls if subject is not None else []
-        return {"scripts": sum(call.seconds for call in calls), "devices": stamps.METER.take()}
+        return {"scripts": sum(call.seconds for call in calls), "devices": METER.take()}
 
     def verdict(self) -> Verdict:
         """Return the verdict on the results so far."""
@@ -156,6 +190,8 @@ class ConformanceSession:
             outcome, message, replay = Outcome.NOT_APPLICABLE, str(error), ""
         elif isinstance(error, pytest.skip.Exception):
             outcome, message, replay = Outcome.SKIPPED, str(error), ""
+        elif isinstance(error, NodeError):
+            outcome, message, replay = Outcome.ERROR, f"{rule.id}: {error}", ""
         else:
             kind = type(error).__name__
             message = f"{rule.id}: the suite itself failed: {kind}: {error}"
@@ -163,7 +199,9 @@ class ConformanceSession:
         return _result(rule, item, outcome, self._redact(message), self._redact(replay))
 
     def _redact(self, text: str) -> str:
-        return self._suite.redact(text) if self._suite is not None else text
+        for suite in self._suites.values():
+            text = suite.redact(text)
+        return text
 
     def _waiver(self, rule: Rule) -> str | None:
         waiver = self.configuration.waivers.get(rule.id)
@@ -184,6 +222,20 @@ class ConformanceSession:
 
 def _today() -> dt.date:
     return dt.datetime.now(tz=dt.UTC).date()
+
+
+def _expect_nodes(rule: Rule, suite: Suite) -> None:
+    """Skip the test unless the run's nodes can do what ``rule`` wants of them."""
+    nodes = suite.nodes[: rule.nodes]
+    if rule.power and not all(node.has_power_switch for node in nodes):
+        pytest.skip(
+            f"needs nodes that can be switched off (namespaces:N, guests:N): {nodes[0].name} cannot"
+        )
+    if rule.nodes > 1 and suite.configuration.uses_run_directory and not suite.shares_directory:
+        pytest.skip(
+            "needs a directory that all nodes share: {run_directory} of conformance.toml is not"
+            " one on these nodes; name one as [nodes] directory"
+        )
 
 
 def _exit(reason: CannotRun) -> NoReturn:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from extstorage.host.provider import Provider
     from extstorage_conformance.inventory import Item
     from extstorage_conformance.suite import Suite
+    from extstorage_conformance.suite_node import SuiteNode
 
 
 class VolumeDescription(TypedDict, total=False):
@@ -29,10 +30,14 @@ class VolumeDescription(TypedDict, total=False):
     name: str | None
     cname: str | None
     parameters: dict[str, str] | None
+    node: SuiteNode | None
 
 
 class Subject:
     """What a check works with.
+
+    ``nodes`` are as many as the rule needs, the first of them ``node``: that is where volumes
+    are, unless ``Volume.on`` says otherwise.
 
     Every volume is registered, in the run's journal too, before the script
     that makes it runs; ``restore`` removes what is registered, whatever came of
@@ -40,22 +45,21 @@ class Subject:
     is no leak of its own.
     """
 
-    def __init__(self, suite: Suite) -> None:
+    def __init__(self, suite: Suite, nodes: int = 1) -> None:
         self.suite = suite
         self.configuration = suite.configuration
+        self.nodes = suite.nodes[:nodes]
+        self.node = suite.node
         self.host = suite.host
         self.calls: list[Call] = []
-        self.provider = self._load()
+        self._providers = {node: _load(node) for node in self.nodes}
+        self.provider = self._providers[self.node]
         self._registered: dict[str, Volume] = {}
         self._made: set[str] = set()
+        self._used_on: dict[str, dict[SuiteNode, None]] = {}
         self.excused = False
-        self.baseline = suite.survey.take()
-
-    def _load(self) -> Provider:
-        provider = self.suite.provider()
-        if isinstance(provider, Exception):
-            raise Blocked(f"Ganeti does not load the provider: {provider}")
-        return provider
+        self.survey = suite.survey_of(self.nodes)
+        self.baseline = self.survey.take()
 
     def provides(self, method: str) -> bool:
         """Return whether the provider has a script for ``method``."""
@@ -96,11 +100,13 @@ class Subject:
         name: str | None = None,
         cname: str | None = None,
         parameters: dict[str, str] | None = None,
+        node: SuiteNode | None = None,
     ) -> Volume:
         """Return a volume that does not exist yet, named as Ganeti names disk ``index``.
 
         ``uuid`` gives several volumes of one instance the same first part;
-        ``parameters`` change or add to those of the configuration.
+        ``parameters`` change or add to those of the configuration; ``node`` is where it is seen
+        from.
         """
         disk = Disk(
             name=name or f"{uuid or self.uuid()}.ext.disk{index}",
@@ -109,7 +115,7 @@ class Subject:
             size_mib=size_mib or self.configuration.sizes["default"],
             parameters=self.suite.parameters | (parameters or {}),
         )
-        return Volume(self, disk)
+        return Volume(self, disk, node)
 
     def created(self, **description: Unpack[VolumeDescription]) -> Volume:
         """Return a new volume, created as a given step (``volume`` describes it)."""
@@ -127,57 +133,77 @@ class Subject:
         """Return a UUID that carries this run's mark."""
         return self.suite.namer.uuid()
 
-    def prepare(self, method: str, disk: Disk, **values: Unpack[CallValues]) -> Invocation:
-        """Return the invocation of ``method``'s script for ``disk``."""
+    def prepare(
+        self,
+        method: str,
+        disk: Disk,
+        node: SuiteNode | None = None,
+        **values: Unpack[CallValues],
+    ) -> Invocation:
+        """Return the invocation of ``method``'s script for ``disk`` on ``node``, or the first."""
         self.require(method)
-        return self.host.prepare(self.provider, method, disk, **values)
+        node = node or self.node
+        return node.host.prepare(self._providers[node], method, disk, **values)
 
-    def run(self, invocation: Invocation) -> Call:
-        """Run a script; what it may make is registered first."""
-        self.announce(invocation)
-        call = self.execute(invocation)
+    def run(self, invocation: Invocation, node: SuiteNode | None = None) -> Call:
+        """Run a script on ``node``, or the first; what it may make is registered before."""
+        self.announce(invocation, node)
+        call = self.execute(invocation, node)
         self.note(call)
         return call
 
-    def announce(self, invocation: Invocation) -> None:
+    def announce(self, invocation: Invocation, node: SuiteNode | None = None) -> None:
         """Register what a script that is about to run may make."""
+        node = node or self.node
         name = _made_by(invocation)
         if name:
-            self._register(name, invocation)
+            self._register(name, invocation, node)
+        self._used_on.setdefault(invocation.environment.get("VOL_NAME", ""), {})[node] = None
 
     def note(self, call: Call) -> None:
         """Keep what a script that has run tells of volumes and devices."""
         invocation = call.invocation
+        node = next(node for node in self.nodes if node.node is call.node)
         self.calls.append(call)
         name = _made_by(invocation)
         if name and call.succeeded:
-            self._register(name, invocation)  # a remove of the same moment may have been noted
+            self._register(
+                name, invocation, node
+            )  # a remove of the same moment may have been noted
             self._made.add(name)
         if invocation.method == "attach" and call.succeeded:
-            path = call.stdout.split("\n")[0]
-            self.suite.survey.learn(path)
-            self.suite.guard.learn(path)
+            self.survey.learn(node.ask("learn", call.stdout.split("\n")[0]))
         if _removes(invocation) and call.succeeded:
             self._forget(invocation.environment.get("VOL_NAME", ""))
 
-    def execute(self, invocation: Invocation) -> Call:
+    def execute(self, invocation: Invocation, node: SuiteNode | None = None) -> Call:
         """Run a script, from any thread, between ``announce`` and ``note``; raises Blocked."""
+        node = node or self.node
         try:
-            return self.host.run(invocation)
+            return node.host.run(invocation)
         except (OSError, OpExecError) as error:
             raise Blocked(f"{invocation.method} cannot be executed: {error}") from None
 
     def left(self) -> list[Item]:
         """Return what exists now and did not before the test, after a moment's patience."""
-        return self.suite.survey.left_since(self.baseline)
+        return self.survey.left_since(self.baseline)
 
     def restore(self) -> list[Item]:
-        """Detach and remove every registered volume; return, and clear away, what is left."""
+        """Detach and remove every registered volume; return, and clear away, what is left.
+
+        Nodes that the test switched or cut off come back first: all have to be as before.
+        """
+        self._bring_back()
         for volume in reversed(list(self._registered.values())):
             self._undo(volume)
         left = self.left()
-        self.suite.survey.clear(left)
+        self.survey.clear(left)
         return left
+
+    def _bring_back(self) -> None:
+        for node in self.nodes:
+            if not node.is_up:
+                self.suite.bring_back(node)
 
     def _undo(self, volume: Volume) -> None:
         if self._is_undone(volume) or volume.name not in self._made:
@@ -187,18 +213,28 @@ class Subject:
             self.suite.unremoved.append(volume.name)
 
     def _is_undone(self, volume: Volume) -> bool:
+        for node in reversed([*self._used_on.get(volume.name, {})]):
+            if node is not volume.node:
+                volume.on(node).call("detach")
         volume.call("detach")
         return volume.call("remove").succeeded
 
-    def _register(self, name: str, invocation: Invocation) -> None:
+    def _register(self, name: str, invocation: Invocation, node: SuiteNode) -> None:
         if name not in self._registered:
             self.suite.journal.made(name)
             disk = Disk(name, self.uuid(), None, 1, _parameters(invocation))
-            self._registered[name] = Volume(self, disk)
+            self._registered[name] = Volume(self, disk, node)
 
     def _forget(self, name: str) -> None:
         if self._registered.pop(name, None) is not None:
             self.suite.journal.gone(name)
+
+
+def _load(node: SuiteNode) -> Provider:
+    provider = node.provider()
+    if isinstance(provider, Exception):
+        raise Blocked(f"Ganeti does not load the provider: {provider}")
+    return provider
 
 
 def _made_by(invocation: Invocation) -> str:

@@ -1,38 +1,38 @@
-"""One run of the suite: the provider, its node, the run's own directory, hooks, journal."""
+"""One run of the suite: the provider, its nodes, the run's own directory, hooks, journal."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage.contract.releases import release
 from extstorage.host.daemon import Host
-from extstorage.host.errors import BlockDeviceError
-from extstorage.nodes.local import LocalNode
+from extstorage.nodes.node import NodeError
 from extstorage_conformance.configuration import Configuration, expand
-from extstorage_conformance.guard import DeviceGuard
 from extstorage_conformance.inventory import Survey
 from extstorage_conformance.journal import Journal
 from extstorage_conformance.naming import Namer, new_run
+from extstorage_conformance.nodeset import LOCAL, NodeSet
 from extstorage_conformance.rules import Profile
+from extstorage_conformance.suite_node import SuiteNode, looks
 from extstorage_conformance.violation import CannotRun
 
 if TYPE_CHECKING:
-    from extstorage.host.provider import Provider
+    from collections.abc import Iterable
 
-_BASE_DIRECTORY = "/var/tmp"  # noqa: S108 - on disk; the directory made in it is private
+    from extstorage.host.errors import BlockDeviceError
+    from extstorage.host.provider import Provider
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for: which provider, configuration, release, worker, how much.
+    """What the user asked for: which provider, configuration, release, worker, how much, nodes.
 
-    ``seed`` decides what a check draws at random: the same seed, the same draws.
+    ``seed`` decides what a check draws at random: the same seed, the same draws. ``nodes`` is
+    None when the user left it to the suite: this machine, and namespaces for rules that need
+    more than one node.
     """
 
     provider_directory: Path
@@ -41,101 +41,184 @@ class Request:
     worker: int = 0
     profile: Profile = Profile.STANDARD
     seed: int = 1
+    nodes: str | None = None
 
 
 class Suite:
-    """A run that is going on; ``close`` undoes all that it made."""
+    """A run on the nodes that ``nodes`` names; ``close`` undoes all that it made.
 
-    def __init__(self, request: Request) -> None:
-        self.directory = request.provider_directory
+    Attributes:
+        node: The first node: all that needs one node only happens here.
+        nodes: All of them.
+        survey: The inventory of all nodes.
+        unremoved: Names of the volumes that the provider refused to remove.
+    """
+
+    def __init__(self, request: Request, nodes: str = LOCAL) -> None:
         self.configuration = request.configuration
         self.release = release(request.release)
         self.profile = request.profile
         self.seed = request.seed
         self.run = new_run()
         self.namer = Namer(self.run, request.worker)
-        self.run_directory = Path(
-            tempfile.mkdtemp(prefix=f"extstorage-{self.namer.prefix}-", dir=_BASE_DIRECTORY)
+        self.unremoved: list[str] = []
+        self.source = request.provider_directory
+        self._set = NodeSet(
+            nodes,
+            self.source,
+            str(self.configuration.nodes["directory"]),
+            f"extstorage-{self.namer.prefix}-",
         )
-        self.journal = Journal(self.run, request.worker, self.directory, self.run_directory)
+        self.run_directory = self._set.run_directory
+        self.nodes = self._set.nodes
+        self.node = self.nodes[0]
+        self.journal = Journal(
+            self.run, request.worker, self.source, self.run_directory, nodes=nodes
+        )
         self.parameters = self.configuration.parameters_for(self.run_directory)
         self.survey = Survey(
-            self.namer, self.run_directory, self._inventory_directories(), self._objects
+            self.namer,
+            self.run_directory,
+            self._inventory_directories(),
+            self._objects,
+            looks(self.nodes, named=len(self.nodes) > 1),
         )
-        self.guard = DeviceGuard()
-        self.host = self.host_for(self.directory.parent)
-        self.unremoved: list[str] = []
         self._set_up()
 
+    @property
+    def directory(self) -> Path:
+        """The provider's directory on the first node."""
+        return Path(self.node.host.search_path[0], self.node.provider_name)
+
+    @property
+    def host(self) -> Host:
+        """The node daemon of the first node."""
+        return self.node.host
+
+    @property
+    def shares_directory(self) -> bool:
+        """Whether the run's own directory is one that all nodes see."""
+        return self._set.is_shared
+
+    def survey_of(self, nodes: tuple[SuiteNode, ...]) -> Survey:
+        """Return the inventory of these nodes."""
+        return self.survey.of(looks(nodes, named=len(self.nodes) > 1))
+
     def host_for(self, search_path: Path) -> Host:
-        """Return a host that finds providers in the directory ``search_path``."""
-        logs = self.run_directory / "log"
-        logs.mkdir(exist_ok=True)
+        """Return a host on the first node that finds providers in ``search_path``."""
+        host = self.node.host
         return Host(
-            LocalNode(),
+            self.node.node,
             (str(search_path),),
             self.release,
-            str(logs),
-            timeout_s=float(self.configuration.run["script_timeout"]),
+            host.log_directory,
+            timeout_s=host.timeout_s,
         )
 
     def provider(self) -> Provider | BlockDeviceError | UnicodeDecodeError:
         """Return the provider as Ganeti loads it, or Ganeti's reason why it is invalid."""
-        try:
-            return self.host.provider(self.directory.name)
-        except (BlockDeviceError, UnicodeDecodeError) as error:
-            return error
+        return self.node.provider()
+
+    def copy_of_provider(self, name: str, nodes: Iterable[SuiteNode] | None = None) -> Path:
+        """Copy the provider to a new directory of the nodes, under the name ``name``.
+
+        Returns the copy's path, the same on all: its parent is a search path. It is deleted with
+        the run's directory.
+        """
+        parent = self.run_directory / f"providers-{self.namer.uuid()}"
+        for node in nodes or (self.node,):
+            if not node.node.is_directory(str(parent / name)):
+                self._set.copy_to(node, self.source, parent / name)
+        return parent / name
 
     def redact(self, text: str) -> str:
-        """Return ``text`` without the values of secret parameters."""
+        """Return ``text`` without the values of secret parameters.
+
+        Where the provider was copied to a node, its own directory is named: the copy goes.
+        """
         for name in self.configuration.secrets:
             text = text.replace(self.parameters[name], f"[secret {name}]")
-        return text
+        return text.replace(str(self.directory), str(self.source))
 
-    def hook(self, name: str, variables: dict[str, str] | None = None) -> str | None:
+    def hook(
+        self, name: str, variables: dict[str, str] | None = None, node: SuiteNode | None = None
+    ) -> str | None:
         """Run the hook ``name`` and return its output; None when there is none.
 
-        It runs under /bin/sh in the provider's directory, with EXTP_* and
-        RUN_DIRECTORY set. Raises CannotRun when it fails.
+        It runs on ``node``, or else on the first one, under /bin/sh in the provider's directory,
+        with EXTP_*, RUN_DIRECTORY, NODE and NODES set. Raises CannotRun when it fails.
         """
         command = self.configuration.hooks[name]
         if not command:
             return None
-        completed = subprocess.run(
-            ["/bin/sh", "-c", command],
-            cwd=self.directory,
-            env=os.environ | self._hook_variables() | (variables or {}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
+        node = node or self.node
+        environment = os.environ if self._set.text == LOCAL else {}
+        completed = node.shell(
+            command,
+            str(Path(node.host.search_path[0], node.provider_name)),
+            {**environment, **self._hook_variables(node), **(variables or {})},
         )
-        if completed.returncode != 0:
-            last = (completed.stderr.strip().splitlines() or ["no message"])[-1]
-            raise CannotRun(f"hook {name} of the configuration failed: {last}")
-        return completed.stdout
+        if completed.exit_code != 0:
+            lines = completed.stderr.decode(errors="backslashreplace").strip().splitlines()
+            last = (lines or ["no message"])[-1]
+            where = f" on {node.name}" if len(self.nodes) > 1 else ""
+            raise CannotRun(f"hook {name} of the configuration failed{where}: {last}")
+        return completed.stdout.decode(errors="backslashreplace")
+
+    def settle(self, node: SuiteNode) -> None:
+        """Make a node ready that has come up; raises CannotRun."""
+        self._set.settle(node, self.release, float(self.configuration.run["script_timeout"]))
+
+    def boot(self, node: SuiteNode) -> None:
+        """Start a node whose power was cut, and make it ready; raises CannotRun, NodeError."""
+        node.start()
+        self.settle(node)
+        self.hook("node_setup", node=node)
+
+    def bring_back(self, node: SuiteNode) -> None:
+        """Connect a node that was cut off, or boot one whose power was cut."""
+        try:
+            node.reconnect()
+        except NodeError:  # its power was cut
+            self.boot(node)
 
     def close(self) -> None:
         """Undo what the run made; directory and journal stay if a volume could not be removed."""
         try:
+            for node in self.nodes:
+                if node.is_up:
+                    self.hook("node_teardown", node=node)
             self.hook("teardown")
+        except NodeError as error:
+            raise CannotRun(str(error)) from None
         finally:
             # What could not be removed may need it: --reap deletes it then.
-            if not self.unremoved:
-                shutil.rmtree(self.run_directory, ignore_errors=True)
+            if self.unremoved:
+                self._set.close()
+            else:
+                self._set.discard()
                 self.journal.close()
 
     def _set_up(self) -> None:
         try:
+            for node in self.nodes:
+                self.settle(node)
             self.hook("setup")
-        except CannotRun:
-            shutil.rmtree(self.run_directory, ignore_errors=True)
+            for node in self.nodes:
+                self.hook("node_setup", node=node)
+        except BaseException:
+            self._set.discard()
             self.journal.close()
             raise
 
-    def _hook_variables(self) -> dict[str, str]:
+    def _hook_variables(self, node: SuiteNode) -> dict[str, str]:
         parameters = {f"EXTP_{name.upper()}": value for name, value in self.parameters.items()}
-        return {**parameters, "RUN_DIRECTORY": str(self.run_directory)}
+        return {
+            **parameters,
+            "RUN_DIRECTORY": str(self.run_directory),
+            "NODE": node.name,
+            "NODES": " ".join(node.name for node in self.nodes),
+        }
 
     def _inventory_directories(self) -> list[str]:
         directories = self.configuration.run["inventory_directories"]

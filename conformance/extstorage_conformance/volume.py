@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from extstorage_conformance import judge, stamps
@@ -12,12 +11,15 @@ from extstorage_conformance.violation import Blocked, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
     from extstorage.host.call import Call
     from extstorage.host.daemon import CallValues
     from extstorage.host.disk import Disk
     from extstorage.host.invocation import Invocation
+    from extstorage_conformance.devices import Devices, Stream
     from extstorage_conformance.subject import Subject
+    from extstorage_conformance.suite_node import SuiteNode
 
 _PATIENCE_S = 2.0  # a device may need a moment to go
 
@@ -25,15 +27,25 @@ _PATIENCE_S = 2.0  # a device may need a moment to go
 class Volume:
     """A volume that the provider may or may not have made yet.
 
-    ``path`` is the block device of the last given attach. A *given* step
-    prepares what a rule stands on: when it fails the rule is blocked. A *call*
-    is under test: the check judges what comes of it.
+    It is seen from one node, ``node``: all calls and all I/O are made there. ``path`` is the
+    block device of the last given attach there. A *given* step prepares what a rule stands on:
+    when it fails the rule is blocked. A *call* is under test: the check judges what comes of it.
     """
 
-    def __init__(self, subject: Subject, disk: Disk) -> None:
+    def __init__(self, subject: Subject, disk: Disk, node: SuiteNode | None = None) -> None:
         self.subject = subject
         self.disk = disk
+        self.node = node or subject.node
         self.path = ""
+
+    def on(self, node: SuiteNode) -> Volume:
+        """Return this volume as it is seen from another node; its path there is not known yet."""
+        return Volume(self.subject, self.disk, node)
+
+    @property
+    def devices(self) -> Devices:
+        """The block devices of the volume's node."""
+        return self.node.devices
 
     @property
     def name(self) -> str:
@@ -47,11 +59,15 @@ class Volume:
 
     def prepare(self, method: str, **values: Unpack[CallValues]) -> Invocation:
         """Return the invocation of ``method``'s script, for a check to change."""
-        return self.subject.prepare(method, self.disk, **values)
+        return self.subject.prepare(method, self.disk, self.node, **values)
+
+    def run(self, invocation: Invocation) -> Call:
+        """Run an invocation on the volume's node; nothing is judged."""
+        return self.subject.run(invocation, self.node)
 
     def call(self, method: str, **values: Unpack[CallValues]) -> Call:
         """Run ``method``'s script; nothing is judged."""
-        return self.subject.run(self.prepare(method, **values))
+        return self.run(self.prepare(method, **values))
 
     def given(self, method: str, **values: Unpack[CallValues]) -> Call:
         """Run ``method``'s script as a step that the rule stands on; raises Blocked."""
@@ -66,7 +82,7 @@ class Volume:
         call = self.given("attach")
         path = call.stdout.split("\n")[0]
         try:
-            is_block_device = stat.S_ISBLK(Path(path).stat().st_mode)
+            is_block_device = stat.S_ISBLK(self.node.node.stat(path).st_mode)
         except (OSError, ValueError):
             is_block_device = False
         if not is_block_device:
@@ -106,10 +122,14 @@ class Volume:
 
     def _is_shown(self) -> bool:
         try:
-            stamp = stamps.Stamp.from_block(stamps.read_block(self.path, 0))
+            (stamp,) = self.devices.stamps(self.path, [0])
         except OSError:
             return False
         return stamp is not None and stamp.volume == self.name
+
+    def device_number(self) -> int:
+        """Return the number of the attached device (st_rdev)."""
+        return self.node.node.stat(self.path).st_rdev
 
     def make_ready(self) -> None:
         """Open the attached volume, as a given step, if its device refuses I/O before that.
@@ -125,7 +145,7 @@ class Volume:
 
     def _refusal(self) -> OSError | None:
         try:
-            stamps.probe(self.path)
+            self.devices.probe(self.path)
         except OSError as error:
             return error
         return None
@@ -145,7 +165,7 @@ class Volume:
         """Write stamps to the attached device as a given step; raises Blocked."""
         self.make_ready()
         try:
-            stamps.write(self.path, self.name, self._chosen(offsets), generation)
+            self.devices.write(self.path, self.name, self._chosen(offsets), generation)
         except OSError as error:
             raise Blocked(f"writing to {self.path} failed: {error}") from None
 
@@ -155,7 +175,9 @@ class Volume:
         """Write stamps as ``stamp`` does, but through the page cache and synced; raises Blocked."""
         self.make_ready()
         try:
-            stamps.write_through_cache(self.path, self.name, self._chosen(offsets), generation)
+            self.devices.write_through_cache(
+                self.path, self.name, self._chosen(offsets), generation
+            )
         except OSError as error:
             raise Blocked(f"writing to {self.path} failed: {error}") from None
 
@@ -181,7 +203,7 @@ class Volume:
 
     def _mismatches(self, generation: int, offsets: Iterable[int] | None) -> list[str]:
         try:
-            return stamps.mismatches(self.path, self.name, self._chosen(offsets), generation)
+            return self.devices.mismatches(self.path, self.name, self._chosen(offsets), generation)
         except OSError as error:
             return [f"reading {self.path} failed: {error}"]
 
@@ -191,15 +213,25 @@ class Volume:
         """Judge that the attached device takes stamps and gives them back; raises Violation."""
         chosen = self._chosen(offsets)
         try:
-            stamps.write(self.path, self.name, chosen, generation)
+            self.devices.write(self.path, self.name, chosen, generation)
         except OSError as error:
             raise Violation("the device to take a write", f"{self.path}: {error}", call) from None
         self.judge_stamps(call, generation, chosen)
 
+    def stream(
+        self, offsets: Iterable[int] | None = None, *, pause_s: float = 0.002
+    ) -> AbstractContextManager[Stream]:
+        """Return what writes to the attached device, on its node, for the length of a block."""
+        return self.devices.stream(self.path, self.name, self._chosen(offsets), pause_s=pause_s)
+
+    def held(self) -> AbstractContextManager[None]:
+        """Return what keeps the attached device open for writing; raises Blocked."""
+        return self.devices.held(self.path)
+
     def device_mib(self) -> float:
         """Return the size of the attached device in MiB; raises Blocked."""
         try:
-            return stamps.size_bytes(self.path) / stamps.MIB
+            return self.devices.size_bytes(self.path) / stamps.MIB
         except OSError as error:
             raise Blocked(f"the device {self.path} cannot be opened: {error}") from None
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from extstorage_conformance import stamps
-from extstorage_conformance.guard import DeviceGuard
+from extstorage_conformance.node_side.devices import Devices
+from extstorage_conformance.node_side.guard import DeviceGuard
+from extstorage_conformance.node_side.side import NodeSide
 from tests.conformance.loop import loop_device
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ def test_device_that_was_there_before_is_refused(tmp_path: Path) -> None:
         guard = DeviceGuard()
         guard.learn(path)
 
-        with stamps.guarded_by(guard.check), pytest.raises(PermissionError, match="before the run"):
-            stamps.write(path, "volume", [0])
+        with pytest.raises(PermissionError, match="before the run"):
+            Devices(guard).write(path, "volume", [0], 1)
 
-        assert stamps.describe(stamps.read_block(path, 0)) == "zeros"
+        assert Devices(guard).nonzero_blocks(path, [0]) == []
 
 
 def test_device_that_is_another_now_is_refused(tmp_path: Path) -> None:
@@ -45,10 +46,19 @@ def test_device_that_attach_gave_is_written_to(tmp_path: Path) -> None:
     with loop_device(tmp_path / "new.img", 1) as path:
         guard.learn(path)
 
-        with stamps.guarded_by(guard.check):
-            stamps.write(path, "volume", [0])
+        Devices(guard).write(path, "volume", [0], 1)
 
-        assert not stamps.mismatches(path, "volume", [0])
+        assert not Devices(guard).mismatches(path, "volume", [0], 1)
+
+
+def test_what_was_there_before_a_boot_stays_refused(tmp_path: Path) -> None:
+    with loop_device(tmp_path / "before.img", 1) as path:
+        before = NodeSide().guarded()
+    assert before
+    with loop_device(tmp_path / "before.img", 1) as again:
+        if again == path:  # else somebody else has taken the number
+            with pytest.raises(PermissionError, match="before the run"):
+                NodeSide(before).write(path, "volume", [0], 1)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from extstorage_conformance.inventory import block
+from extstorage_conformance.node_side import block
 
 if TYPE_CHECKING:
     from pathlib import Path

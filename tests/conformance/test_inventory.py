@@ -7,18 +7,28 @@ import subprocess
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from extstorage_conformance.inventory import Item, Survey, block
+from extstorage_conformance.inventory import Item, Look, Survey
 from extstorage_conformance.naming import Namer, new_run
+from extstorage_conformance.node_side import block
+from extstorage_conformance.node_side.side import NodeSide
 from tests.conformance.loop import loop_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not root: no loop devices")
+
+
+def ask(method: str, *arguments: object) -> Any:  # noqa: ANN401 - whatever JSON can say
+    """Call a method of this machine's side."""
+    return getattr(NodeSide(), method)(*arguments)
+
+
+LOOKS = (Look(ask),)
 
 
 @pytest.fixture
@@ -40,7 +50,7 @@ def pool(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def survey(namer: Namer, tmp_path: Path, pool: Path) -> Survey:
-    return Survey(namer, tmp_path, [str(pool)], list)
+    return Survey(namer, tmp_path, [str(pool)], list, LOOKS)
 
 
 @contextmanager
@@ -96,10 +106,10 @@ def test_loop_device_beside_the_runs_directory_is_not_seen(
 ) -> None:
     run_directory = tmp_path / f"extstorage-{namer.prefix}-abcdefgh"
     pool = run_directory / "pool"
-    survey = Survey(namer, run_directory, [], list)
+    survey = Survey(namer, run_directory, [], list, LOOKS)
     pool.mkdir(parents=True)
     with loop_device(pool / name) as path:
-        survey.learn(path)
+        survey.learn(block.mapping_of(path))
     baseline = survey.take()
 
     with loop_device(tmp_path / "image"):
@@ -209,7 +219,7 @@ def test_file_of_somebody_else_on_the_node_is_not_seen(survey: Survey, tmp_path:
 
 def test_objects_are_what_the_hook_lists(namer: Namer, tmp_path: Path) -> None:
     objects = ["volume a", "volume b"]
-    survey = Survey(namer, tmp_path, [], lambda: objects)
+    survey = Survey(namer, tmp_path, [], lambda: objects, LOOKS)
     baseline = survey.take()
     objects.append("clone c")
 
@@ -262,7 +272,7 @@ def test_clearing_leaves_alone_what_is_not_ours(namer: Namer, tmp_path: Path) ->
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "precious").touch()
-    survey = Survey(namer, tmp_path / "run", [str(elsewhere)], list)
+    survey = Survey(namer, tmp_path / "run", [str(elsewhere)], list, LOOKS)
     with loop_device(elsewhere / "image") as path:
         items = [
             Item("file", str(elsewhere / "precious")),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from extstorage_conformance import stamps
+from extstorage_conformance.devices import Devices
+from extstorage_conformance.node_side.side import NodeSide
 from tests.conformance.loop import MIB, loop_device
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 VOLUME = "e5000000-0000-4001-8e57-000000000000.ext.disk0"
 STAMP = stamps.Stamp(VOLUME, 8192, 3)
+SIDE = NodeSide(before=[])
+DEVICES = Devices(lambda method, *arguments: getattr(SIDE, method)(*arguments))
 
 
 @pytest.fixture
@@ -79,19 +84,19 @@ def test_spread_has_first_and_last_block(size: int, count: int) -> None:
 
 
 def test_what_is_written_is_found(device: str) -> None:
-    offsets = stamps.spread(stamps.size_bytes(device))
+    offsets = stamps.spread(DEVICES.size_bytes(device))
 
-    stamps.write(device, VOLUME, offsets, 2)
+    DEVICES.write(device, VOLUME, offsets, 2)
 
-    assert stamps.mismatches(device, VOLUME, offsets, 2) == []
-    assert stamps.nonzero_blocks(device, [*offsets, offsets[1] + stamps.BLOCK_BYTES]) == offsets
+    assert DEVICES.mismatches(device, VOLUME, offsets, 2) == []
+    assert DEVICES.nonzero_blocks(device, [*offsets, offsets[1] + stamps.BLOCK_BYTES]) == offsets
 
 
 def test_what_is_missing_is_told(device: str) -> None:
-    stamps.write(device, VOLUME, [0, 8192], 1)
-    stamps.write(device, VOLUME + "0", [8192], 1)
+    DEVICES.write(device, VOLUME, [0, 8192], 1)
+    DEVICES.write(device, VOLUME + "0", [8192], 1)
 
-    found = stamps.mismatches(device, VOLUME, [0, 4096, 8192], 1)
+    found = DEVICES.mismatches(device, VOLUME, [0, 4096, 8192], 1)
 
     assert found == [
         "block at byte 4096 holds zeros",
@@ -100,47 +105,50 @@ def test_what_is_missing_is_told(device: str) -> None:
 
 
 def test_writing_through_the_cache_reaches_the_device(device: str) -> None:
-    stamps.write_through_cache(device, VOLUME, [4096], 5)
+    DEVICES.write_through_cache(device, VOLUME, [4096], 5)
 
-    assert stamps.mismatches(device, VOLUME, [4096], 5) == []
+    assert DEVICES.mismatches(device, VOLUME, [4096], 5) == []
 
 
 def test_discard_empties_its_range_only(device: str) -> None:
     offsets = [0, MIB, 2 * MIB]
-    stamps.write(device, VOLUME, offsets)
+    DEVICES.write(device, VOLUME, offsets)
 
-    stamps.discard(device, MIB, MIB)
+    DEVICES.discard(device, MIB, MIB)
 
-    assert stamps.nonzero_blocks(device, offsets) == [0, 2 * MIB]
+    assert DEVICES.nonzero_blocks(device, offsets) == [0, 2 * MIB]
 
 
 def test_probe_changes_nothing(device: str) -> None:
-    stamps.write(device, VOLUME, [0])
+    DEVICES.write(device, VOLUME, [0])
 
-    stamps.probe(device)
+    DEVICES.probe(device)
 
-    assert stamps.mismatches(device, VOLUME, [0]) == []
+    assert DEVICES.mismatches(device, VOLUME, [0]) == []
 
 
 def test_writing_beyond_the_end_is_an_error(device: str) -> None:
     with pytest.raises(OSError, match=r".+"):
-        stamps.write(device, VOLUME, [stamps.size_bytes(device)])
+        DEVICES.write(device, VOLUME, [DEVICES.size_bytes(device)])
 
 
 def test_stream_writes_until_it_is_stopped(device: str) -> None:
-    with stamps.Stream(device, VOLUME, [0, 4096]).running() as stream:
-        before = stream.rounds
-        assert before > 0
-    after = stream.rounds
+    with DEVICES.stream(device, VOLUME, [0, 4096]) as stream:
+        first = DEVICES.stamps(device, [0, 4096])
+        time.sleep(0.05)
 
+    assert any(first)
     assert stream.errors == []
     assert stream.longest_s > 0
+    assert stream.rounds > 2
     assert not [thread for thread in threading.enumerate() if "stream-" in thread.name]
-    assert stream.rounds == after
+    assert set(stream.written) == {0, 4096}
+    assert DEVICES.stale(device, VOLUME, stream.written) == []
+    assert len(DEVICES.stale(device, VOLUME, {0: stream.rounds + 9})) == 1
 
 
 def test_stream_notes_errors(tmp_path: Path) -> None:
-    with stamps.Stream(str(tmp_path / "missing"), VOLUME, [0]).running() as stream:
+    with DEVICES.stream(str(tmp_path / "missing"), VOLUME, [0]) as stream:
         pass
 
     assert "I/O at byte 0" in stream.errors[0]

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from extstorage.host.device import read_attach_output
-from extstorage_conformance import stamps
 from extstorage_conformance.violation import Blocked, CannotRun, NotApplicable, Violation
 
 if TYPE_CHECKING:
@@ -174,14 +173,14 @@ def _close_stops_writes(subject: Subject, size_mib: int) -> Observation | None:
     volume.given("open", exclusive=True)
     volume.make_ready()
     volume.given("close")
-    refused = _refuses_writers(volume.path)
+    refused = _refuses_writers(volume)
     seen = f"opening the device for writing after close {'fails' if refused else 'works'}"
     return Observation("capabilities", "close_stops_writes", refused, seen)
 
 
-def _refuses_writers(path: str) -> bool:
+def _refuses_writers(volume: Volume) -> bool:
     try:
-        stamps.probe(path)
+        volume.devices.probe(volume.path)
     except OSError:
         return True
     return False
@@ -197,7 +196,7 @@ def _zeroed(subject: Subject, size_mib: int) -> Observation | None:
     old.given("remove")
     new = subject.attached(size_mib=size_mib)
     new.make_ready()
-    found = stamps.nonzero_blocks(new.path, new.offsets())
+    found = new.devices.nonzero_blocks(new.path, new.offsets())
     if not found:
         return None
     seen = f"a new volume holds data at byte {found[0]}"

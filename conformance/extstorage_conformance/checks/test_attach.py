@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage.host.device import read_attach_output
 from extstorage_conformance import judge, stamps
-from extstorage_conformance.inventory.block import mapping_of
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked, NotApplicable, Violation
 
@@ -75,12 +73,12 @@ def test_unknown_volume_is_refused(subject: Subject) -> None:
 def test_attached_volume_is_attached_again(subject: Subject) -> None:
     """Attach of an attached volume prints the same path and makes no second mapping."""
     volume = subject.attached()
-    before = subject.suite.survey.take()
+    before = subject.survey.take()
     for _ in range(_REPEATS):
         call = volume.call("attach")
         path = judge.block_device(call)
         judge.holds(path == volume.path, f"{volume.path}, as the first time", path, call)
-    made = sorted(subject.suite.survey.take() - before)
+    made = sorted(subject.survey.take() - before)
     judge.holds(not made, "no new mapping", ", ".join(map(str, made[:3])), call)
 
 
@@ -98,7 +96,7 @@ def test_attach_again_leaves_io_alone(subject: Subject) -> None:
     """
     volume = subject.attached()
     volume.make_ready()
-    with stamps.Stream(volume.path, volume.name, volume.offsets()).running() as stream:
+    with volume.stream() as stream:
         for _ in range(_REPEATS):
             call = volume.given("attach")
     judge.undisturbed(stream, call)
@@ -203,7 +201,7 @@ def test_device_is_written_and_read_directly(subject: Subject) -> None:
     call = volume.given("open", exclusive=True) if subject.opens() else None
     offsets = volume.offsets(3)[:2]
     try:
-        stamps.write(volume.path, volume.name, offsets)
+        volume.devices.write(volume.path, volume.name, offsets)
     except OSError as error:
         raise Violation("direct I/O to work", f"{volume.path}: {error}", call) from None
     volume.judge_stamps(call, offsets=offsets)
@@ -222,7 +220,7 @@ def test_names_are_matched_exactly(subject: Subject) -> None:
     """
     uuid = subject.uuid()
     volumes = [subject.attached(uuid=uuid, index=index) for index in (10, 1, 11)]
-    numbers = [Path(volume.path).stat().st_rdev for volume in volumes]
+    numbers = [volume.device_number() for volume in volumes]
     for volume in volumes:
         volume.stamp()
     for volume in volumes:
@@ -230,7 +228,7 @@ def test_names_are_matched_exactly(subject: Subject) -> None:
     for volume, number in zip(volumes, numbers, strict=True):
         volume.attach()
         others = set(numbers) - {number}
-        confused = Path(volume.path).stat().st_rdev in others
+        confused = volume.device_number() in others
         call = subject.calls[-1]
         judge.holds(not confused, f"a device of {volume.name}", "another volume's device", call)
 
@@ -277,10 +275,10 @@ def test_a_removed_volumes_mapping_is_not_returned(subject: Subject) -> None:
         volume.given("remove")
     volume.given("create")
     call = volume.judge_attach()
-    if "(deleted)" in mapping_of(volume.path):
+    if "(deleted)" in volume.devices.mapping_of(volume.path):
         raise Violation("a device of the new volume", f"{volume.path} maps a deleted file", call)
     if subject.configuration.capabilities["zeroed"]:
-        old = stamps.nonzero_blocks(volume.path, volume.offsets())
+        old = volume.devices.nonzero_blocks(volume.path, volume.offsets())
         judge.holds(not old, "an empty volume", f"{volume.path} shows the old one's data", call)
     volume.stamp(generation=2)
     volume.detach()
@@ -331,7 +329,7 @@ def test_partition_table_is_no_obstacle(subject: Subject) -> None:
     volume.attach()
     volume.make_ready()
     try:
-        stamps.write_block(volume.path, 0, _partition_table(volume.size_mib))
+        volume.devices.write_block(volume.path, 0, _partition_table(volume.size_mib))
     except OSError as error:
         raise Blocked(f"writing to {volume.path} failed: {error}") from None
     volume.attach()

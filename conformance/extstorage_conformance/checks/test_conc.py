@@ -43,7 +43,7 @@ def _holds(subject: Subject, call: Call, standard: int, full: int) -> Iterator[f
 
 
 def _judge_nothing_new(subject: Subject, before: frozenset[Item], call: Call) -> None:
-    left = subject.suite.survey.left_since(before)
+    left = subject.survey.left_since(before)
     shown = "; ".join(map(str, left[:3]))
     judge.holds(not left, "nothing left of what overlapped", f"left: {shown}", call)
 
@@ -90,7 +90,7 @@ def test_attaches_of_one_volume_overlap(subject: Subject) -> None:
 def _detached(volume: Volume) -> frozenset[Item]:
     """Detach as a given step; return what is there then."""
     volume.given("detach")
-    return volume.subject.suite.survey.take()
+    return volume.subject.survey.take()
 
 
 @rule(
@@ -221,7 +221,7 @@ def test_creates_of_one_name_make_one_volume(subject: Subject) -> None:
         _judge_nothing_new(subject, before, calls[-1])
 
     once = subject.volume().given("create")
-    before = subject.suite.survey.take()
+    before = subject.survey.take()
     for _ in range(_sampled(subject, 2, 20)):
         volume = subject.volume()
         judge_one(volume, at_once(subject, [volume.prepare("create")] * (_PARALLEL // 2)))

@@ -12,7 +12,6 @@ from extstorage_conformance.violation import Blocked, NotApplicable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from extstorage.host.invocation import Invocation
     from extstorage_conformance.subject import Subject
@@ -80,25 +79,25 @@ def test_volume_can_be_attached_at_once(subject: Subject) -> None:
     Level.MUST,
     source="lib/cmdlib/instance_storage.py CreateDisks (undoes only the disks before)",
 )
-def test_failed_create_leaves_nothing(subject: Subject, tmp_path: Path) -> None:
+def test_failed_create_leaves_nothing(subject: Subject) -> None:
     """A create that fails leaves nothing behind.
 
     Ganeti never calls remove for it. Failures here: impossible sizes, invalid
     parameters, no program found in PATH, a full disk.
     """
     failed = False
-    for invocation in _hopeless(subject, tmp_path):
-        before = subject.suite.survey.take()
+    for invocation in _hopeless(subject):
+        before = subject.survey.take()
         call = subject.run(invocation)
         if call.failed:
             failed = True
-            left = subject.suite.survey.left_since(before)
+            left = subject.survey.left_since(before)
             judge.holds(not left, "nothing left", ", ".join(map(str, left[:3])), call)
     if not failed:
         raise Blocked("create exits 0 whatever it is given", subject.calls[-1])
 
 
-def _hopeless(subject: Subject, tmp_path: Path) -> Iterator[Invocation]:
+def _hopeless(subject: Subject) -> Iterator[Invocation]:
     """Yield calls of create that ought to fail, each for a volume of its own."""
     # The first call of all may set the back end up.
     subject.created()
@@ -107,7 +106,7 @@ def _hopeless(subject: Subject, tmp_path: Path) -> Iterator[Invocation]:
     if subject.configuration.invalid_values:
         for variable, value in invalid_values(subject):
             yield subject.volume().prepare("create").with_variables({variable: value})
-    yield without_tools(subject.volume().prepare("create"), tmp_path / "interpreters")
+    yield without_tools(subject, subject.volume().prepare("create"))
     yield without_writes(subject.volume().prepare("create"))
 
 
@@ -213,14 +212,14 @@ def test_new_volume_reads_as_zeros(subject: Subject) -> None:
     volume = subject.attached()
     offsets = volume.offsets()
     dirty = _nonzero(volume, offsets)
-    described = stamps.describe(stamps.read_block(volume.path, dirty[0])) if dirty else ""
+    described = stamps.describe(volume.devices.read_block(volume.path, dirty[0])) if dirty else ""
     judge.holds(not dirty, "zeros", f"{len(dirty)} blocks of data: {described}", subject.calls[-1])
 
 
 def _nonzero(volume: Volume, offsets: list[int]) -> list[int]:
     volume.make_ready()
     try:
-        return stamps.nonzero_blocks(volume.path, offsets)
+        return volume.devices.nonzero_blocks(volume.path, offsets)
     except OSError as error:
         raise Blocked(f"reading {volume.path} failed: {error}") from None
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge, stamps
@@ -126,7 +124,7 @@ def test_discard_stays_in_its_range(subject: Subject) -> None:
     start = discarded.size_mib * stamps.MIB // 4
     length = discarded.size_mib * stamps.MIB // 2
     try:
-        stamps.discard(discarded.path, start, length)
+        discarded.devices.discard(discarded.path, start, length)
     except OSError as error:
         raise NotApplicable(f"the device supports no discard: {error}") from None
     outside = [at for at in _offsets(discarded, 64) if not start <= at < start + length]
@@ -167,38 +165,29 @@ def _kept(subject: Subject) -> Volume:
 @contextmanager
 def _set_aside(volume: Volume) -> Iterator[None]:
     """Take away the files of ``volume`` that a reboot takes away, for the length of a block."""
-    suite = volume.subject.suite
-    aside = suite.run_directory / f"aside-{volume.disk.uuid}"
-    aside.mkdir()
-    moved = {}
-    for number, path in enumerate(_temporary_files(volume)):
-        if path.exists():  # it may have gone with the directory that it was in
-            moved[path] = aside / str(number)
-            shutil.move(path, moved[path])
+    aside = f"{volume.subject.suite.run_directory}/aside-{volume.disk.uuid}"
+    moved = volume.node.ask("set_aside", _temporary_files(volume), aside)
     try:
         yield
     finally:
-        for path, kept in moved.items():
-            if path.parent.is_dir() and not path.exists():
-                shutil.move(kept, path)
-        shutil.rmtree(aside)
+        volume.node.ask("put_back", moved, aside)
 
 
-def _temporary_files(volume: Volume) -> list[Path]:
+def _temporary_files(volume: Volume) -> list[str]:
     """Return files that carry the volume's name and that neither conformance.toml nor EXTP_* name.
 
     A back end may lie in a temporary directory, in a test of a provider.
     """
-    suite = volume.subject.suite
+    survey = volume.subject.survey
     named = tuple(value for value in volume.disk.parameters.values() if value.startswith("/"))
     return [
-        Path(item.name)
-        for item in sorted(suite.survey.take())
+        item.name
+        for item in sorted(survey.take())
         if item.kind == "file"
-        and volume.name in Path(item.name).name
+        and volume.name in item.name.rpartition("/")[2]
         and item.name.startswith(_LOST_IN_A_REBOOT)
         and not item.name.startswith((*_NOT_THE_PROVIDERS, *named))
-        and not suite.survey.is_of_back_end(item)
+        and not survey.is_of_back_end(item)
     ]
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extstorage_conformance import judge, stamps
-from extstorage_conformance.holder import held
-from extstorage_conformance.inventory.block import is_read_only
+from extstorage_conformance import judge
 from extstorage_conformance.neighbours import neighbours
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked
@@ -93,8 +90,8 @@ def test_other_volumes_stay_attached(subject: Subject) -> None:
     for other in others:
         other.judge_stamps(call)
         try:
-            stamps.write(other.path, other.name, [0], generation=2)
-            found = stamps.mismatches(other.path, other.name, [0], generation=2)
+            other.devices.write(other.path, other.name, [0], generation=2)
+            found = other.devices.mismatches(other.path, other.name, [0], generation=2)
         except OSError as error:
             found = [f"{other.path}: {error}"]
         judge.holds(not found, f"{other.name} to be usable", "; ".join(found), call)
@@ -115,7 +112,7 @@ def test_truth_is_told_about_a_device_in_use(subject: Subject) -> None:
     """
     volume = _attached_again(subject)
     volume.attach_again()
-    with held(volume.path):
+    with volume.held():
         call = judge.ended(volume.call("detach"))
         if call.exit_code == 0:
             still = f"exit 0, and {volume.path} still shows the volume"
@@ -135,7 +132,7 @@ def test_everything_that_attach_made_is_undone(subject: Subject) -> None:
     """
     _attached_again(subject).detach()  # what is made once for all volumes is there now
     volume = subject.created()
-    before = subject.suite.survey.take()
+    before = subject.survey.take()
     volume.attach()
     volume.stamp(offsets=[0])
     if subject.opens():
@@ -145,11 +142,11 @@ def test_everything_that_attach_made_is_undone(subject: Subject) -> None:
     call = volume.given("detach")
     # At once: the next user of the device may come any moment, and inherits the flag.
     visible = subject.configuration.capabilities["visible_after_detach"]
-    flag = is_read_only(volume.path) and not visible
+    flag = volume.devices.is_read_only(volume.path) and not visible
     judge.holds(not flag, "nothing left of close", f"{volume.path} is read-only", call)
     if not volume.is_gone():
         raise Blocked("the volume is still attached, which ES-DETACH-01 judges", call)
-    new = subject.suite.survey.left_since(before)
+    new = subject.survey.left_since(before)
     left = [item for item in new if _is_of_attach(subject, item)]
     judge.holds(not left, "nothing left of attach", "; ".join(map(str, left[:3])), call)
 
@@ -157,7 +154,7 @@ def test_everything_that_attach_made_is_undone(subject: Subject) -> None:
 def _is_of_attach(subject: Subject, item: Item) -> bool:
     """Return whether detach owes to undo ``item``; notes in the back end are its own matter."""
     if item.kind == "file":
-        return item.name.startswith("/dev/") or Path(item.name).is_symlink()
+        return item.name.startswith("/dev/") or subject.node.ask("is_link", item.name)
     visible = subject.configuration.capabilities["visible_after_detach"]
     return item.kind in {"mount", "process"} or (item.kind != "object" and not visible)
 

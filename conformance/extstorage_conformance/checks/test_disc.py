@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
@@ -67,15 +64,14 @@ def test_optional_scripts_are_executable_files(source: ProviderSource) -> None:
 
 
 @rule("ES-DISC-07", Level.MUST, source="lib/storage/extstorage.py ES_SEARCH_PATH; lib/pathutils.py")
-def test_works_elsewhere_under_another_name(subject: Subject, tmp_path: Path) -> None:
+def test_works_elsewhere_under_another_name(subject: Subject) -> None:
     """The provider works in any directory of the search path and under any valid name.
 
     Both are the administrator's choice; a script that has them built in fails,
     or runs half, on the first installation that differs.
     """
-    copy = tmp_path / _OTHER_NAME
-    _copy(subject.suite.directory, copy)
-    other = subject.suite.host_for(tmp_path).provider(copy.name)
+    copy = subject.suite.copy_of_provider(_OTHER_NAME)
+    other = subject.suite.host_for(copy.parent).provider(copy.name)
 
     def moved(invocation: Invocation) -> Invocation:
         script = other.script(invocation.method)
@@ -83,16 +79,3 @@ def test_works_elsewhere_under_another_name(subject: Subject, tmp_path: Path) ->
         return placed.with_variables(EXTP_PROVIDER=other.name)
 
     as_well(subject, moved, as_ganeti_calls)
-
-
-def _copy(provider: Path, copy: Path) -> None:
-    """Copy a provider; links that lead out of it go on leading to the same places."""
-    shutil.copytree(provider, copy, symlinks=True)
-    root = provider.resolve()
-    for path in root.rglob("*"):
-        if path.is_symlink() and not path.readlink().is_absolute():
-            target = Path(os.path.normpath(path.parent / path.readlink()))
-            if not target.is_relative_to(root):
-                link = copy / path.relative_to(root)
-                link.unlink()
-                link.symlink_to(target)

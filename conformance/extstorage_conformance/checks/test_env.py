@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import time
 from typing import TYPE_CHECKING
 
 from extstorage.contract.methods import METHOD_NAMES
@@ -18,10 +16,9 @@ from extstorage_conformance.comparison import (
 )
 from extstorage_conformance.life import ordinary
 from extstorage_conformance.rules import Level, Profile, rule
+from extstorage_conformance.violation import Blocked
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from extstorage.host.invocation import Invocation
     from extstorage_conformance.comparison import Change
     from extstorage_conformance.subject import Subject
@@ -116,25 +113,22 @@ def test_scripts_ask_nothing(subject: Subject) -> None:
 )
 def test_provider_directory_is_left_alone(subject: Subject) -> None:
     """Scripts write nothing into the provider's directory, which is their working directory."""
-    before = _contents(subject.suite.directory)
+    before = _contents(subject)
     volume = subject.attached()
     for method in METHOD_NAMES:
         if method not in ("create", "attach", "detach", "remove") and subject.provides(method):
             subject.run(ordinary(volume, method))
     for method in ("detach", "remove"):
         call = volume.call(method)
-    after = _contents(subject.suite.directory)
+    after = _contents(subject)
     changed = sorted(path for path in before | after if before.get(path) != after.get(path))
     judge.holds(not changed, "the same files as before", f"changed: {', '.join(changed)}", call)
 
 
-def _contents(directory: Path) -> dict[str, str]:
+def _contents(subject: Subject) -> dict[str, str]:
     """Return a digest of each file; Python's caches, which may be missing, are left out."""
-    return {
-        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in directory.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+    found: dict[str, str] = subject.node.ask("digests", str(subject.suite.directory))
+    return found
 
 
 @rule(
@@ -149,21 +143,22 @@ def test_daemons_umask_is_no_hindrance(subject: Subject) -> None:
 
 
 @rule("ES-ENV-10", Level.MUST, source="lib/utils/process.py _RunCmdPipe (reads to end of file)")
-def test_attach_leaves_no_child_on_its_output(subject: Subject, tmp_path: Path) -> None:
+def test_attach_leaves_no_child_on_its_output(subject: Subject) -> None:
     """When attach exits no child of it holds its standard output or standard error open.
 
     Ganeti reads both to their end, without a time limit: a daemon that inherits
     them holds up the instance's start for as long as it lives.
     """
     volume = subject.created()
-    ended = tmp_path / "ended"
+    ended = f"{subject.suite.run_directory}/ended-{volume.disk.uuid}"
     note_end = '"$0"; status=$?; : >"$1"; exit "$status"'
     invocation = volume.prepare("attach")
-    argv = ("/bin/sh", "-c", note_end, *invocation.argv, str(ended))
+    argv = ("/bin/sh", "-c", note_end, *invocation.argv, ended)
     call = subject.run(invocation.replace(argv=argv))
-    if not ended.exists():
+    waited_s = subject.node.ask("age_s", ended)
+    if waited_s is None:
         judge.ended(call)
-    waited_s = time.time() - ended.stat().st_mtime
+        raise Blocked("attach's own end was not seen", call)
     judge.holds(
         waited_s < _LONGEST_WAIT_FOR_EOF_S,
         "the end of the output when attach exits",

@@ -15,7 +15,6 @@ from extstorage_conformance.violation import Blocked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from extstorage.host.call import Call
     from extstorage_conformance.comparison import Change
@@ -32,14 +31,14 @@ _SHOWN_LINES = 20
     source="lib/storage/extstorage.py _ExtStorageAction (result.failed)",
     profile=Profile.STANDARD,
 )
-def test_success_is_true(subject: Subject, tmp_path: Path) -> None:
+def test_success_is_true(subject: Subject) -> None:
     """A script that meets a fault exits non-zero, or has done its work all the same.
 
     Faults here: no program is found in PATH; the disk is full. A failure
     told as success is the commonest grave fault of real providers.
     """
     faults: tuple[Change, ...] = (
-        partial(without_tools, directory=tmp_path / "interpreters"),
+        partial(without_tools, subject),
         without_writes,
     )
     for truth in (_create, _attach, _grow, _detach, _remove, _snapshot):
@@ -167,11 +166,11 @@ def test_missing_input_is_refused(subject: Subject) -> None:
     """
     bystander = subject.attached()
     bystander.stamp()
-    before = subject.suite.survey.take()
+    before = subject.survey.take()
     for call in _incomplete_calls(subject, bystander):
         if call.invocation.method not in ("detach", "remove"):
             judge.fails(call, "its input is incomplete")
-        made = subject.suite.survey.left_since(before)
+        made = subject.survey.left_since(before)
         judge.holds(not made, "no effect", f"made: {', '.join(map(str, made[:3]))}", call)
     bystander.judge_stamps(call)
 

@@ -96,7 +96,7 @@ def test_io_goes_on_while_growing(subject: Subject) -> None:
         volume.given("open", exclusive=True)
     volume.make_ready()
     volume.attach_again()
-    with stamps.Stream(volume.path, volume.name, volume.offsets()).running() as stream:
+    with volume.stream() as stream:
         call = judge.succeeds(volume.call("grow", new_size_mib=_larger_mib(subject)))
     judge.undisturbed(stream, call)
     path = volume.path
@@ -225,7 +225,7 @@ def test_new_space_reads_as_zeros(subject: Subject) -> None:
         mib * stamps.MIB for mib in (volume.size_mib, new_mib - volume.size_mib)
     )
     offsets = [old_bytes + offset for offset in stamps.spread(added_bytes, 64)]
-    dirty = stamps.nonzero_blocks(volume.path, offsets)
+    dirty = volume.devices.nonzero_blocks(volume.path, offsets)
     got = (
         f"data in {len(dirty)} of {len(offsets)} blocks, the first at byte {min(dirty, default=0)}"
     )

@@ -42,7 +42,7 @@ def test_repeated_calls_converge(subject: Subject) -> None:
     volume = subject.created()
     through(volume, *_USE)
     through(volume, *_TWICE)
-    once = subject.suite.survey.take()
+    once = subject.survey.take()
     for method in filter(subject.uses, _USE):
         for number in range(1, _REPEATS + 1):
             call = subject.run(ordinary(volume, method))
@@ -55,7 +55,7 @@ def test_repeated_calls_converge(subject: Subject) -> None:
 def _judge_nothing_new(
     subject: Subject, before: frozenset[Item], expected: str, call: Call
 ) -> None:
-    left = subject.suite.survey.left_since(before)
+    left = subject.survey.left_since(before)
     judge.holds(not left, expected, "more: " + "; ".join(map(str, left[:3])), call)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage.contract.variables import PARAMETER_PREFIX
@@ -59,7 +58,7 @@ def test_node_is_as_before(subject: Subject) -> None:
     volume's name, processes.
     """
     last = _live(subject)
-    of_back_end = subject.suite.survey.is_of_back_end
+    of_back_end = subject.survey.is_of_back_end
     left = [item for item in subject.left() if not of_back_end(item)]
     judge.holds(not left, "the node as it was", _shown(left), last)
 
@@ -77,13 +76,13 @@ def test_refused_calls_leave_nothing(subject: Subject) -> None:
     here too.
     """
     volume = subject.created()
-    before = subject.suite.survey.take()
+    before = subject.survey.take()
     for invocation in _wrong(subject, volume):
         call = subject.run(invocation)
         if call.succeeded:  # whether it may is another rule's question
-            before = subject.suite.survey.take()
+            before = subject.survey.take()
             continue
-        left = subject.suite.survey.left_since(before)
+        left = subject.survey.left_since(before)
         judge.holds(not left, "nothing, as the call failed", _shown(left), call)
 
 
@@ -126,7 +125,7 @@ def test_back_end_is_as_before(subject: Subject) -> None:
     ):
         raise NotApplicable("conformance.toml names neither inventory_directories nor a hook")
     last = _live(subject)
-    left = [item for item in subject.left() if subject.suite.survey.is_of_back_end(item)]
+    left = [item for item in subject.left() if subject.survey.is_of_back_end(item)]
     judge.holds(not left, "the back end as it was", _shown(left), last)
 
 
@@ -158,6 +157,5 @@ def test_state_does_not_grow_with_attach(subject: Subject) -> None:
 
 
 def _file_bytes(subject: Subject) -> int:
-    items = subject.suite.survey.take()
-    paths = [Path(item.name) for item in items if item.kind == "file"]
-    return sum(path.lstat().st_size for path in paths if path.is_file())
+    paths = [item.name for item in subject.survey.take() if item.kind == "file"]
+    return int(subject.node.ask("file_bytes", paths))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from extstorage_conformance import judge, stamps
-from extstorage_conformance.inventory.block import is_mapped, mapping_of
+from extstorage_conformance import judge
 from extstorage_conformance.life import ordinary
 from extstorage_conformance.rules import Level, rule
 from extstorage_conformance.violation import Blocked, Violation
@@ -88,7 +87,7 @@ def test_open_again_succeeds(subject: Subject) -> None:
 
 def _close(volume: Volume) -> Call:
     """Close as a given step; raises Blocked when it detaches: the path may be another's by now."""
-    mapping = mapping_of(volume.path)
+    mapping = volume.devices.mapping_of(volume.path)
     call = volume.given("close")
     if not _still_shows(volume, mapping):
         raise Blocked(f"close detached {volume.path}", call)
@@ -96,7 +95,9 @@ def _close(volume: Volume) -> Call:
 
 
 def _still_shows(volume: Volume, mapping: str) -> bool:
-    return is_mapped(volume.path) and mapping_of(volume.path) == mapping
+    return (
+        volume.devices.is_mapped(volume.path) and volume.devices.mapping_of(volume.path) == mapping
+    )
 
 
 def _judge_open(volume: Volume, generation: int, *, exclusive: bool) -> None:
@@ -139,7 +140,7 @@ def test_close_leaves_the_volume_attached(subject: Subject) -> None:
     volume again without attaching it, under a process that holds the device.
     """
     volume = _opened(subject)
-    mapping = mapping_of(volume.path)
+    mapping = volume.devices.mapping_of(volume.path)
     call = volume.given("close")
     there = _still_shows(volume, mapping)
     judge.holds(there, f"{volume.path} to show the volume still", "it does not", call)
@@ -162,7 +163,7 @@ def test_close_stops_writes(subject: Subject) -> None:
     volume = _opened(subject)
     call = _close(volume)
     try:
-        stamps.write(volume.path, volume.name, volume.offsets()[:1])
+        volume.devices.write(volume.path, volume.name, volume.offsets()[:1])
     except OSError:
         return
     raise Violation("a write to be refused", f"{volume.path} took it", call)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extstorage_conformance import judge, stamps
+from extstorage_conformance import judge
 from extstorage_conformance.life import given_attach_tells, ordinary, snapshot_of, through
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked, NotApplicable
@@ -26,15 +25,12 @@ def _taken(volume: Volume) -> Volume:
     """Return the snapshot of ``volume``, taken and attached as given steps."""
     through(volume, "snapshot")
     snapshot = snapshot_of(volume)
-    if _device_number(snapshot.attach()) == _device_number(volume.path):
+    snapshot.attach()
+    if snapshot.device_number() == volume.device_number():
         raise Blocked(
             f"the snapshot's device is the origin's, {volume.path}", volume.subject.calls[-1]
         )
     return snapshot
-
-
-def _device_number(path: str) -> int:
-    return Path(path).stat().st_rdev
 
 
 def _with_more(origin: Volume) -> Call:
@@ -46,10 +42,9 @@ def _with_more(origin: Volume) -> Call:
 def _generations(snapshot: Volume, origin: Volume) -> set[int]:
     """Return the generations of the origin's stamps that the attached snapshot shows."""
     try:
-        blocks = [stamps.read_block(snapshot.path, offset) for offset in origin.offsets()]
+        found = snapshot.devices.stamps(snapshot.path, origin.offsets())
     except OSError as error:
         raise Blocked(f"reading {snapshot.path} failed: {error}") from None
-    found = [stamps.Stamp.from_block(block) for block in blocks]
     return {stamp.generation for stamp in found if stamp and stamp.volume == origin.name}
 
 
@@ -94,13 +89,15 @@ def test_snapshot_is_the_origin_as_it_was(subject: Subject) -> None:
     through(origin, "snapshot")
     taken = subject.calls[-1]
     origin.stamp(generation=2)  # what is copied no sooner than at its first attach shows this
-    path = snapshot_of(origin).attach()
-    own = _device_number(path) != _device_number(origin.path)
+    snapshot = snapshot_of(origin)
+    path = snapshot.attach()
+    own = snapshot.device_number() != origin.device_number()
     judge.holds(own, "a device of its own", f"the origin's, {origin.path}", subject.calls[-1])
     origin.stamp(generation=3)
     try:
-        size = stamps.size_bytes(path)
-        found = stamps.mismatches(path, origin.name, [at for at in offsets if at < size])
+        size = snapshot.devices.size_bytes(path)
+        there = [at for at in offsets if at < size]
+        found = snapshot.devices.mismatches(path, origin.name, there)
     except OSError as error:
         found = [f"reading {path} failed: {error}"]
     judge.holds(not found, "the origin as it was (generation 1)", "; ".join(found[:3]), taken)
@@ -182,8 +179,7 @@ def test_snapshot_of_a_busy_origin(subject: Subject) -> None:
     _snapshot_of_an_idle_origin(subject)
     origin = subject.attached()
     through(origin, "open")
-    stream = stamps.Stream(origin.path, origin.name, origin.offsets(), pause_s=_PAUSE_S)
-    with stream.running():
+    with origin.stream(pause_s=_PAUSE_S) as stream:
         call = subject.run(ordinary(origin, "snapshot"))
     judge.succeeds(call, "the instance runs on during an export")
     judge.holds(not stream.errors, "undisturbed I/O", "; ".join(stream.errors[:3]), call)

@@ -12,8 +12,6 @@ from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked, NotApplicable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from extstorage_conformance.subject import Subject
 
 _MAN = "man ganeti-extstorage-interface(7) verify"
@@ -45,9 +43,9 @@ def test_verify_changes_nothing(subject: Subject) -> None:
     volume = subject.volume()
     # The first call of all may set the back end up.
     volume.call("verify")
-    before = subject.suite.survey.take()
+    before = subject.survey.take()
     call = volume.call("verify")
-    made = subject.suite.survey.left_since(before)
+    made = subject.survey.left_since(before)
     judge.holds(not made, "nothing new", ", ".join(map(str, made[:3])), call)
 
 
@@ -57,9 +55,9 @@ def test_verify_changes_nothing(subject: Subject) -> None:
     source="derived: the one script that can tell that a node is not ready",
     profile=Profile.STANDARD,
 )
-def test_missing_tools_are_found(subject: Subject, tmp_path: Path) -> None:
+def test_missing_tools_are_found(subject: Subject) -> None:
     """Verify exits non-zero on a node where create fails because it finds no programs in PATH."""
-    hide = partial(without_tools, directory=tmp_path / "interpreters")
+    hide = partial(without_tools, subject)
     volume = subject.volume()
     if subject.run(hide(volume.prepare("create"))).succeeded:
         raise NotApplicable("create does not need programs in PATH")

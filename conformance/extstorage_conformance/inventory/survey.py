@@ -1,60 +1,76 @@
-"""Takes the inventory of a node, compares two, and clears away what is ours."""
+"""Takes the inventory of nodes, compares two, and clears away what is ours."""
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from extstorage_conformance.inventory import block, files, mounts, processes
 from extstorage_conformance.inventory.item import Item
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from extstorage_conformance.devices import Ask
     from extstorage_conformance.naming import Namer
 
-_RELEASE: dict[str, Callable[[Item], None]] = {
-    "process": processes.release,
-    "mount": mounts.release,
-    "loop device": block.release,
-    "file": files.release,
-}
 _PATIENCE_S = 2.0  # udev and lazily detached devices need a moment
 
 
-class Survey:
-    """Sees what exists on this node, as far as it can be the provider's doing.
+@dataclass(frozen=True)
+class Look:
+    """How to look at one node.
 
-    ``directories`` belong to the back end; ``objects`` lists what the inventory
-    hook of conformance.toml names.
+    Attributes:
+        ask: Calls the node's side.
+        node: The node's name as items carry it; ``""`` when there is only one.
+        machine: Nodes of one machine have one /dev, and disks in common.
+        elsewhere: Where the roots of that machine's other nodes are: not this node's matter.
+    """
+
+    ask: Ask
+    node: str = ""
+    machine: str = ""
+    elsewhere: tuple[str, ...] = ()
+
+
+class Survey:
+    """Sees what exists on nodes, as far as it can be the provider's doing.
+
+    ``directories`` belong to the back end, which the first node sees as well as any; ``objects``
+    lists what the inventory hook of conformance.toml names.
     """
 
     def __init__(
         self,
         namer: Namer,
-        run_directory: Path,
+        run_directory: PurePath,
         directories: Iterable[str],
         objects: Callable[[], Iterable[str]],
+        looks: Sequence[Look],
     ) -> None:
         self._namer = namer
         self._run_directory = str(run_directory)
         self._directories = tuple(directories)
         self._objects = objects
+        self._looks = tuple(looks)
         self._places = {self._run_directory, *self._directories}
 
-    def learn(self, device: str) -> None:
-        """Note that the provider gave the block device ``device``: where it keeps its volumes.
+    def of(self, looks: Sequence[Look]) -> Survey:
+        """Return a survey of other nodes, that knows and learns the same places."""
+        survey = Survey(
+            self._namer, PurePath(self._run_directory), self._directories, self._objects, looks
+        )
+        survey._places = self._places
+        return survey
+
+    def learn(self, mapping: str) -> None:
+        """Note what a device maps that the provider gave: where it keeps its volumes.
 
         What appears in such a place is the provider's, whatever its name.
         """
-        try:
-            place = PurePath(block.mapping_of(device)).parent
-        except (OSError, ValueError):  # what attach printed is no path
-            return
+        place = PurePath(mapping).parent
         # The run's own directory carries its mark too: above it all is somebody else's.
         while self._namer.owns(place.name) and str(place) not in self._places:
             place = place.parent
@@ -63,15 +79,23 @@ class Survey:
 
     def take(self) -> frozenset[Item]:
         """Return what exists now and can be the provider's doing."""
-        owns = self._namer.owns
-        found = [
-            *block.items(),
-            *mounts.items(),
-            *processes.items(owns),
-            *files.items(owns, self._directories, self._run_directory),
-            *(Item("object", line) for line in self._objects()),
-        ]
+        found = [*self._found(), *(Item("object", line) for line in self._objects())]
         return frozenset(item for item in found if self._concerns_us(item))
+
+    def _found(self) -> Iterator[Item]:
+        common: set[tuple[str, Item]] = set()
+        for number, look in enumerate(self._looks):
+            directories = [] if number else list(self._directories)
+            for kind, name, detail in look.ask(
+                "items", self._namer.prefix, directories, self._run_directory
+            ):
+                item = Item(kind, name, detail)
+                if _is_common(item):
+                    if (look.machine, item) in common:
+                        continue
+                    common.add((look.machine, item))
+                if not any(root in item.text for root in look.elsewhere):
+                    yield Item(kind, name, detail, look.node)
 
     def _concerns_us(self, item: Item) -> bool:
         """A node is shared: loop devices and mounts come and go that nobody here has made."""
@@ -100,11 +124,11 @@ class Survey:
 
     def clear(self, left: Iterable[Item]) -> None:
         """Take away those of ``left`` that carry our volumes' names; nothing else."""
-        order = list(_RELEASE)
-        ours = [item for item in left if item.kind in _RELEASE and self._is_ours(item)]
-        for item in sorted(ours, key=lambda item: (order.index(item.kind), item.name)):
-            with contextlib.suppress(OSError, subprocess.CalledProcessError):
-                _RELEASE[item.kind](item)
+        ours = [item for item in left if self._is_ours(item)]
+        for look in self._looks:
+            here = [[item.kind, item.name] for item in ours if item.node == look.node]
+            if here:
+                look.ask("clear", here)
 
     def _is_ours(self, item: Item) -> bool:
         return (
@@ -112,3 +136,10 @@ class Survey:
             or self._namer.owns(item.text)
             or self._run_directory + "/" in item.text
         )
+
+
+def _is_common(item: Item) -> bool:
+    """Return whether all nodes of one machine see the item: it is told of the first only."""
+    return item.kind in {"disk", "dm table"} or (
+        item.kind == "file" and item.name.startswith("/dev/") and "/shm/" not in item.name
+    )

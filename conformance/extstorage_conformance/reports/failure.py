@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from extstorage.nodes.local import LocalNode
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,7 +39,9 @@ def _call_lines(call: Call | None) -> list[str]:
     if call is None:
         return []
     heading = "stderr:" if call.invocation.method == "attach" else "output:"
+    remote = call.node is not None and not isinstance(call.node, LocalNode)
     return [
+        *([f"  node:     {call.node.name}"] if remote and call.node is not None else []),
         f"  call:     {_one(call)} after {call.seconds:.3f} s",
         *(f"  {heading:9} {line[:500]}" for line in call.output.splitlines()[-_LINES:]),
         f"  replay:   {call.invocation.replay()}",
@@ -45,8 +49,14 @@ def _call_lines(call: Call | None) -> list[str]:
 
 
 def _history(calls: Sequence[Call]) -> str:
-    shown = [_one(call) for call in calls[-12:]]
+    several = len({call.node.name for call in calls if call.node is not None}) > 1
+    shown = [_on_node(call) if several else _one(call) for call in calls[-12:]]
     return ("... " if len(calls) > len(shown) else "") + ", ".join(shown)
+
+
+def _on_node(call: Call) -> str:
+    assert call.node is not None  # noqa: S101 - the call was made
+    return f"{call.node.name.partition('.')[0]} {_one(call)}"
 
 
 def _one(call: Call) -> str:

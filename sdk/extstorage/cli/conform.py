@@ -43,7 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a parameter of every disk, beside those of the configuration (repeatable)",
     )
-    parser.add_argument("--nodes", metavar="SPEC", help="on which nodes (default: local)")
+    parser.add_argument(
+        "--nodes",
+        metavar="SPEC",
+        help="on which nodes: local, namespaces:N, ssh:HOST,HOST (default: this machine, and "
+        "namespaces:3 for rules that need several)",
+    )
     parser.add_argument("--release", metavar="V", help="the Ganeti release to imitate")
     for name, what in _REPORTS.items():
         parser.add_argument(f"--{name}", metavar="FILE", help=f"write {what} to this file")

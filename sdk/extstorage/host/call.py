@@ -12,6 +12,7 @@ from extstorage.host.errors import BlockDeviceError
 if TYPE_CHECKING:
     from extstorage.contract.releases import Release
     from extstorage.host.invocation import Invocation
+    from extstorage.nodes.node import Node
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Call:
         log_bytes: What this call added to its log file (all methods but attach).
         log_tail: The end of the log file, in which calls of one second can follow each other.
         seconds: Wall time.
+        node: The node that it was made on.
     """
 
     invocation: Invocation
@@ -44,6 +46,7 @@ class Call:
     stderr_bytes: bytes = field(default=b"", repr=False)
     log_bytes: bytes = field(default=b"", repr=False)
     log_tail: bytes = field(default=b"", repr=False)
+    node: Node | None = field(default=None, repr=False)
 
     @cached_property
     def stdout(self) -> str:

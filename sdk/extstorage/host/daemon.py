@@ -134,6 +134,7 @@ class Host:
             stderr_bytes=completed.stderr,
             log_bytes=completed.output[completed.output_from :],
             log_tail=completed.output[-text.TAIL_BYTES :],
+            node=self.node,
         )
 
     def call(

@@ -13,15 +13,22 @@ def bundled(*modules: ModuleType) -> str:
     """Return a program that makes these modules importable by their full names, in this order.
 
     Each is bound to the last part of its name, too. They may import each other, if what is
-    imported comes first.
+    imported comes first. The packages that they are in are empty where they are not installed.
     """
     sources = [(module.__name__, _source(module)) for module in modules]
     return f"""
 import sys
 for _name, _source in {sources!r}:
+    _parts = _name.split(".")
+    for _length in range(1, len(_parts)):
+        _package = ".".join(_parts[:_length])
+        if _package not in sys.modules:
+            sys.modules[_package] = type(sys)(_package)
+            sys.modules[_package].__path__ = []
     _module = sys.modules[_name] = type(sys)(_name)
     exec(compile(_source, _name, "exec"), _module.__dict__)
-    globals()[_name.rpartition(".")[2]] = _module
+    setattr(sys.modules[_package], _parts[-1], _module)
+    globals()[_parts[-1]] = _module
 """
 
 

@@ -23,9 +23,7 @@ from extstorage.nodes.remote import RemoteNode
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from extstorage.nodes.node import FileStatus
-
-    from extstorage.nodes.node import PythonSession
+    from extstorage.nodes.node import FileStatus, PythonSession
 
 _LAST_READ_S = 0.1  # what a killed group has left in the pipes comes at once
 _READ_SIZE = 1 << 16

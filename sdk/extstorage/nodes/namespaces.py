@@ -47,6 +47,11 @@ class NamespaceNode(RemoteNode):
         self._supervisor = supervisor
 
     @property
+    def root(self) -> str:
+        """Where the machine and the other nodes see what this node calls ``/``."""
+        return self._place.root
+
+    @property
     def pid(self) -> int:
         """The node's first process, as this machine numbers it: ``nsenter -arwt PID`` enters.
 

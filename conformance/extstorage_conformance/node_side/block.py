@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extstorage_conformance.inventory.item import Item
+from extstorage_conformance.node_side.found import Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,17 +27,17 @@ def _read(path: Path) -> str:
         return ""
 
 
-def items() -> Iterator[Item]:
+def items() -> Iterator[Found]:
     """Yield bound loop devices, dm tables and other disks."""
     for directory in sorted(_SYS_BLOCK.iterdir()):
         name = directory.name
         if name.startswith("loop"):
             if backing_file := _read(directory / "loop/backing_file"):
-                yield Item("loop device", f"/dev/{name}", backing_file)
+                yield Found("loop device", f"/dev/{name}", backing_file)
         elif name.startswith("dm-"):
-            yield Item("dm table", _read(directory / "dm/name"), _read(directory / "dm/uuid"))
+            yield Found("dm table", _read(directory / "dm/name"), _read(directory / "dm/uuid"))
         elif not name.startswith(("ram", "zram")) and _read(directory / "size") not in ("", "0"):
-            yield Item("disk", name)
+            yield Found("disk", name)
 
 
 def mapping_of(path: str) -> str:
@@ -78,9 +78,9 @@ def is_mapped(path: str) -> bool:
     return stat.S_ISBLK(status.st_mode) and _read(_SYS_NUMBER / number / "size") not in {"", "0"}
 
 
-def release(item: Item) -> None:
-    """Unbind the loop device ``item``; raises OSError."""
-    descriptor = os.open(item.name, os.O_RDONLY | os.O_CLOEXEC)
+def release(name: str) -> None:
+    """Unbind the loop device ``name``; raises OSError."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.ioctl(descriptor, _LOOP_CLR_FD)
     finally:

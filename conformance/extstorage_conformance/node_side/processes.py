@@ -7,18 +7,18 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extstorage_conformance.inventory.item import Item
+from extstorage_conformance.node_side.found import Found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def items(owns: Callable[[str], bool]) -> Iterator[Item]:
+def items(owns: Callable[[str], bool]) -> Iterator[Found]:
     """Yield the processes whose environment names a volume that ``owns`` accepts."""
     for directory in Path("/proc").iterdir():
         name = directory.name
         if name.isdigit() and int(name) != os.getpid() and owns(_read(directory / "environ")):
-            yield Item("process", name, _read(directory / "cmdline").replace("\0", " "))
+            yield Found("process", name, _read(directory / "cmdline").replace("\0", " "))
 
 
 def _read(path: Path) -> str:
@@ -28,6 +28,6 @@ def _read(path: Path) -> str:
         return ""
 
 
-def release(item: Item) -> None:
-    """Kill the process ``item``; raises OSError."""
-    os.kill(int(item.name), signal.SIGKILL)
+def release(name: str) -> None:
+    """Kill the process ``name``; raises OSError."""
+    os.kill(int(name), signal.SIGKILL)

@@ -7,15 +7,22 @@ meanwhile and belongs to somebody else now.
 from __future__ import annotations
 
 import errno
+from typing import TYPE_CHECKING
 
-from extstorage_conformance.inventory import block
+from extstorage_conformance.node_side import block
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class DeviceGuard:
-    """Knows the devices that were there before the run, and those that attach gave since."""
+    """Knows the devices that were there before the run, and those that attach gave since.
 
-    def __init__(self) -> None:
-        self._before = block.identities()
+    ``before`` are the identities of the former; without them, those that are there now.
+    """
+
+    def __init__(self, before: Iterable[str] | None = None) -> None:
+        self.before = block.identities() if before is None else frozenset(before)
         self._given: dict[str, str] = {}
 
     def learn(self, path: str) -> None:
@@ -28,7 +35,7 @@ class DeviceGuard:
     def check(self, path: str) -> None:
         """Raise PermissionError unless attach gave ``path``, and it still is what it was then."""
         identity = block.identity(path)
-        if identity in self._before:
+        if identity in self.before:
             raise PermissionError(
                 errno.EPERM, "not written to: this device was there before the run", path
             )

@@ -1,0 +1,13 @@
+"""One thing that exists on a node."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Found(NamedTuple):
+    """One thing: its kind (``loop device``), its name, and what tells whose it is."""
+
+    kind: str
+    name: str
+    detail: str = ""
