@@ -472,7 +472,7 @@ def test_session_raises_what_its_functions_raise(case: Case) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         session.call("read", "/nonexistent/file")
     assert caught.value.filename == "/nonexistent/file"
-    with pytest.raises(PythonFailed, match=r"fail: KeyError: 'no such thing' \(line 15\)"):
+    with pytest.raises(PythonFailed, match=r"fail: KeyError: 'no such thing' \(line \d+\)"):
         session.call("fail")
     assert len(session.call("keep", "x" * 200_000)[1][0]) == 200_000
     session.close()
