@@ -26,7 +26,8 @@ BELOW: dict[str, set[str]] = {
     "vendoring": set(),
     "resources": set(),
     "lint": {"contract", "host", "vendoring"},
-    "cli": {"cluster", "contract", "host", "lint", "nodes", "resources", "vendoring"},
+    "doctor": {"contract", "host", "lint"},
+    "cli": {"cluster", "contract", "doctor", "host", "lint", "nodes", "resources", "vendoring"},
     "conformance": {"contract", "host", "lint", "nodes"},
 }
 NODE_FLOORS = ("contract", "provider")

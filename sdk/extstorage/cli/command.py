@@ -22,6 +22,7 @@ _SUB_COMMANDS = (
     "rules",
     "call",
     "vendor",
+    "doctor",
     "cluster",
     *PROGRAMS,
     "trace",
