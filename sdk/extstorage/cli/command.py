@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _SUB_COMMANDS = (
     "conform",
     "adopt",
+    "watch",
     "lint",
     "rules",
     "call",
