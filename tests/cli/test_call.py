@@ -42,7 +42,9 @@ def test_attach_shows_what_ganeti_reads(
     assert f"command: {provider}/attach" in completed.stdout
     assert f"  {volume}\n" in completed.stdout
     assert "  EXTP_PROVIDER=good\n" in completed.stdout
+    assert "inherited from the node daemon:\n  HOME=/root\n" in completed.stdout
     assert "result: exited with exit code 0" in completed.stdout
+    assert "Ganeti says" not in completed.stdout
     assert "Ganeti reads: device /dev/loop" in completed.stdout
     assert ", 8 MiB\n" in completed.stdout
 
@@ -67,6 +69,7 @@ def test_failure_of_the_script(extstorage: Command, provider: Path, pool: str) -
     assert completed.returncode == 1
     assert "result: exited with exit code 1" in completed.stdout
     assert "stderr:\n  attach: there is no volume" in completed.stdout
+    assert "Ganeti says:\n  External storage's attach script failed (exited" in completed.stdout
 
 
 def test_output_of_other_methods_is_the_log(extstorage: Command, provider: Path, pool: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extstorage.host.device import read_attach_output
+from extstorage.host.errors import BlockDeviceError
 
 if TYPE_CHECKING:
     from extstorage.host.call import Call
@@ -29,6 +30,8 @@ def as_text(call: Call) -> str:
     """Return a few titled lines."""
     lines = [f"command: {' '.join(call.invocation.argv)}", "sent:"]
     lines += [f"  {name}={value}" for name, value in sorted(call.invocation.sent.items())]
+    lines.append("inherited from the node daemon:")
+    lines += [f"  {name}={value}" for name, value in sorted(call.invocation.inherited.items())]
     outcome = call.fail_reason or "exited with exit code 0"
     lines.append(f"result: {outcome}, {call.seconds:.3f} s")
     for title in ("stdout", "stderr", "log"):
@@ -36,6 +39,8 @@ def as_text(call: Call) -> str:
         lines += [f"{title}:", *(f"  {line}" for line in text.splitlines())] if text else []
     device = _device(call)
     lines += [] if device is None else [f"Ganeti reads: {_reading(device)}"]
+    error = _error(call)
+    lines += [] if error is None else ["Ganeti says:", *(f"  {line}" for line in error.split("\n"))]
     lines.append(f"replay: {call.invocation.replay()}")
     return "\n".join(lines)
 
@@ -49,6 +54,7 @@ def as_json(call: Call) -> str:
         "environment": call.invocation.environment,
         "failed": call.failed,
         "fail_reason": call.fail_reason,
+        "ganeti_error": _error(call),
         "exit_code": call.exit_code,
         "signal": call.signal,
         "timed_out": call.timed_out,
@@ -67,6 +73,15 @@ def as_json(call: Call) -> str:
             "size_bytes": device.size,
         }
     return json.dumps(facts, indent=2)
+
+
+def _error(call: Call) -> str | None:
+    """Return what the job that made the call would fail with, or None."""
+    try:
+        call.check()
+    except (BlockDeviceError, UnicodeDecodeError) as error:
+        return str(error)
+    return None
 
 
 def _device(call: Call) -> _Device | None:
