@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from extstorage import vendoring
+from extstorage import __version__, vendoring
 from extstorage.cli.arguments import provider_directory
-from extstorage.cli.errors import FAILED
+from extstorage.cli.errors import FAILED, UsageError
 
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "copy the runtime that a Python provider stands on into its directory"
+SUMMARY = "copy the runtime that a provider stands on into its directory"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the sub-command's arguments."""
     parser.add_argument("directory", metavar="DIR", help="the provider's directory")
+    parser.add_argument(
+        "--language",
+        choices=vendoring.LANGUAGES,
+        default="",
+        help="which runtime (default: that of the copy that is there, or of the scripts)",
+    )
     parser.add_argument(
         "--check", action="store_true", help="copy nothing; exit 1 if the copy is out of date"
     )
@@ -26,10 +32,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the copy, or say where it differs from this version's runtime."""
     directory = provider_directory(arguments.directory)
     if not arguments.check:
-        vendoring.vendor(directory)
-        print(f"{directory / vendoring.COPY} is the runtime of this version")
+        try:
+            vendoring.vendor(directory, arguments.language)
+        except OSError as error:
+            raise UsageError(f"cannot write {error.filename}: {error.strerror}") from None
+        print(f"{directory / vendoring.COPY} is the runtime of extstorage {__version__}")
         return 0
-    differences = vendoring.outdated(directory)
+    differences = vendoring.outdated(directory, arguments.language)
     for difference in differences:
         print(difference)
     if differences:

@@ -1,0 +1,93 @@
+"""The runtime of providers in sh: the ``*.sh`` files here, filled in from the contract.
+
+``render()`` returns what lies in a provider's ``lib/extstorage/``. Which variables a
+method gets, what they are and how a script is used comes from ``extstorage.contract``;
+their checks have the names of those of the Python runtime.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import extstorage
+from extstorage.contract.methods import METHOD_NAMES, METHODS
+from extstorage.contract.names import METADATA_LENGTH
+from extstorage.contract.variables import VARIABLE_NAMES, required_variables, variables_of
+from extstorage.provider.variables import MAX_SIZE_MIB, NAME_LENGTH, READERS
+
+_DIRECTORY = Path(__file__).parent
+
+
+def render() -> dict[str, str]:
+    """Return the files of this version's runtime by their names."""
+    generated = {"extstorage.sh": _list_variables, "usage.sh": _usage}
+    files = {}
+    for path in (_DIRECTORY / "README", *sorted(_DIRECTORY.glob("*.sh"))):
+        text = _filled_in(path.read_text(encoding="ascii"))
+        more = generated.get(path.name)
+        files[path.name] = f"{text}\n{more()}\n" if more else text
+    return files
+
+
+def _filled_in(text: str) -> str:
+    kinds = {kind: _variables_of_kind(kind) for kind in _kinds()}
+    values = {
+        "VERSION": extstorage.__version__,
+        "METHODS": " ".join(METHOD_NAMES),
+        "NAME_LENGTH": NAME_LENGTH,
+        "MAX_SIZE_MIB": MAX_SIZE_MIB,
+        "LONGEST_SIZE": "?" * len(str(MAX_SIZE_MIB)),
+        "METADATA_LENGTH": METADATA_LENGTH,
+        "NAMES": " | ".join(f"{name}:*" for name in kinds["volume_name"]),
+        "SIZES": " | ".join(f"{name}:*" for name in kinds["size"]),
+        "KINDS": "\n    ".join(
+            f"{' | '.join(names)}) es_check_{kind} ;;" for kind, names in kinds.items()
+        ),
+    }
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", str(value))
+    return text
+
+
+def _kinds() -> list[str]:
+    return list(dict.fromkeys(reader.__name__ for reader in READERS.values()))
+
+
+def _variables_of_kind(kind: str) -> list[str]:
+    return [name for name, reader in READERS.items() if reader.__name__ == kind]
+
+
+def _list_variables() -> str:
+    """Return the function that lists what a method needs, and what it is not sent."""
+    lines = ["es_list_variables() {", "    case $es_method in"]
+    for method in METHOD_NAMES:
+        sent = {variable.name for variable in variables_of(method)}
+        not_sent = [name for name in VARIABLE_NAMES if name not in sent]
+        lines += [
+            f"    {method})",
+            f"        es_needs='{' '.join(required_variables(method))}'",
+            f"        es_not_sent='{' '.join(not_sent)}'",
+            "        ;;",
+        ]
+    lines += ["    *) es_load complaints && es_refuse_method ;;", "    esac", "}"]
+    return "\n".join(lines)
+
+
+def _usage() -> str:
+    lines = ["es_usage() {", "    case $es_method in"]
+    for method in METHODS:
+        takes = "[CHECK]..." if method.name == "verify" else "(no arguments)"
+        shown = [f"usage: {method.name} {takes}", method.summary, "environment:"]
+        shown += [
+            f"  {variable.name}  {variable.meaning}" for variable in variables_of(method.name)
+        ]
+        lines += [f"    {method.name})", "        printf '%s\\n' \\"]
+        lines += [f"            {_quoted(line)} \\" for line in shown[:-1]]
+        lines += [f"            {_quoted(shown[-1])}", "        ;;"]
+    lines += ["    esac", "    es_declare=describe", "    declare_parameters", "}"]
+    return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("'", "'\\''")
+    return f"'{escaped}'"

@@ -1,0 +1,23 @@
+# The end of a script that failed, or that has something to tidy up. Read by es_end.
+# shellcheck shell=sh disable=SC2034,SC2154 # the files share their variables
+
+if [ -z "$es_told$es_code$es_returned" ]; then
+    es_load complaints
+    es_reason="a command failed: exit code $es_status"
+    # Not every shell knows here what ended it: what did not come to its end has failed.
+    [ "$es_status" -ne 0 ] || es_reason="ended before do_$es_method did: return from it, do not exit"
+    command -v "do_$es_method" >/dev/null || [ "$es_method" = verify ] ||
+        es_reason="this provider has no $es_method: remove the script"
+    es_say "$es_reason"
+    es_code=1
+fi
+es_status=${es_code:-0}
+if [ -n "${temporary-}" ]; then rm -rf -- "$temporary" || :; fi
+if [ -e "$es_own.said" ]; then rm -f -- "$es_own.said" || :; fi
+if [ -n "$es_lock" ]; then
+    # What is detached, removed or was never there leaves no file behind.
+    case $es_status:$es_method in
+    0:detach | 0:remove | [!0]*) rm -f -- "$es_lock" || : ;;
+    esac
+fi
+exit "$es_status"
