@@ -27,12 +27,17 @@ _SUB_COMMANDS = (
     "cluster",
     *PROGRAMS,
     "trace",
+    "completion",
+    "man",
 )
 _INTERRUPTED = 130
-_EPILOG = (
-    "exit status: 0 the provider conforms (the command did its work), 1 it does not"
-    " (a script failed), 2 wrong usage, 3 this machine cannot run it"
-)
+EXIT_STATUS = {
+    0: "the provider conforms (the command did its work)",
+    1: "it does not (a script failed)",
+    2: "wrong usage",
+    3: "this machine cannot run it",
+}
+_EPILOG = f"exit status: {', '.join(f'{code} {meaning}' for code, meaning in EXIT_STATUS.items())}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -66,7 +71,7 @@ def _run(argv: Sequence[str]) -> int:
         return int(sub_command(argv[0]).run_words(argv[1:]))
     # argparse cannot tell optional arguments from what follows "--".
     own, separator, rest = _split(argv)
-    parser = _parser(own)
+    parser = command_parser(own)
     arguments = parser.parse_args(own)
     if separator and own[:1] != ["conform"]:
         parser.error("only conform passes arguments on after --")
@@ -89,7 +94,8 @@ def sub_command(name: str) -> Any:  # noqa: ANN401 - a module with SUMMARY, add_
     return importlib.import_module(f"extstorage.cli.{name.replace('-', '_')}")
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+def command_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Return the parser for ``words``, or the whole one, with every sub-command, for none."""
     parser = _Parser(
         prog="extstorage",
         description="Write, run and test Ganeti ExtStorage providers.",

@@ -153,7 +153,7 @@ class _Parsed(NamedTuple):
 
 def _parsed(program: str, commands: Mapping[str, Command], words: Sequence[str]) -> _Parsed:
     name, *rest = words
-    options, arguments = _command_line(program, name, commands[name]).read(rest)
+    options, arguments = command_line(program, name, commands[name]).read(rest)
     return _Parsed(f"{program} {shlex.join(words)}", commands[name], options, arguments)
 
 
@@ -161,7 +161,8 @@ def _carried_out(parsed: _Parsed, cluster: Cluster) -> int:
     return _Run(cluster, parsed.command, parsed.typed).run(parsed.options, parsed.arguments)
 
 
-def _command_line(program: str, name: str, command: Command) -> CommandLine:
+def command_line(program: str, name: str, command: Command) -> CommandLine:
+    """Return the parser of one command of a program."""
     line = CommandLine(program, name, command.usage, command.words)
     if command.dry_run:
         line.add_option("--dry-run", action="store_true", help="only print what would be called")
