@@ -1,0 +1,187 @@
+"""Nodes that a process on this machine starts and ends: see supervision.py for that process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from extstorage.nodes import supervision
+from extstorage.nodes.agent_process import python_command
+from extstorage.nodes.connection import Connection
+from extstorage.nodes.node import NodeError, NodeUnreachable
+from extstorage.nodes.remote import RemoteNode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DOMAIN = "example.com"
+BASE_DIRECTORY = "/var/tmp"  # noqa: S108 - on disk; the directories made in it are private
+_BOOT_S = 20.0
+
+
+def host_name(number: int) -> str:
+    """Return the name of a run's first, second, ... node."""
+    return f"node{number}.{DOMAIN}"
+
+
+class Place(Protocol):
+    """Where a node is on this machine; the fields are what its holder gets, the state first."""
+
+    @property
+    def state(self) -> str:
+        """Return the directory of all that the node is, deleted when the run ends."""
+        ...
+
+    @property
+    def host_name(self) -> str:
+        """Return what the node calls itself."""
+        ...
+
+
+class Line(NamedTuple):
+    """The descriptors that an agent which is being started will be talked to through."""
+
+    requests: int
+    answers: int
+
+
+class MachineNode(RemoteNode):
+    """A node that this program starts and ends; see ``nodes.node.Machine``."""
+
+    def __init__(self, place: Place, supervisor: SupervisorProcess) -> None:
+        super().__init__(place.host_name)
+        self._place = place
+        self._supervisor = supervisor
+
+    def start(self) -> None:
+        """Boot; see Machine.start."""
+        self.greet(self.begin_start())
+
+    def begin_start(self) -> Line:
+        """Begin to boot; return what ``greet`` needs."""
+        if self._connection is not None and not self._connection.is_dead:
+            raise NodeError(f"{self.name}: it is up: kill it first")
+        self.hang_up()
+        return self._supervisor.start(self._place)
+
+    def greet(self, line: Line) -> None:
+        """Wait until the node is up. Raises NodeError."""
+        try:
+            connection = Connection(*line, self._without_power, patience_s=_BOOT_S)
+        except NodeUnreachable as error:
+            raise NodeError(f"{self.name}: {self._why_not_up(str(error))}") from None
+        refused = connection.greeting.get("refused")
+        if refused:
+            connection.close()
+            raise NodeError(f"{self.name}: cannot be started: {refused}")
+        self._connection = connection
+
+    def kill(self) -> None:
+        """Cut the power; see Machine.kill."""
+        trouble = self._supervisor.kill(self._place)
+        self.hang_up()
+        if trouble:
+            raise NodeError(f"{self.name}: {trouble}")
+
+    def cut_off(self) -> None:
+        """Cut the network; see Machine.cut_off."""
+        self._connected().cut_off()
+
+    def reconnect(self) -> None:
+        """Undo ``cut_off``."""
+        self._connected().reconnect()
+
+    def hang_up(self) -> None:
+        """Forget the connection to a node that is gone or going."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _without_power(self) -> str:
+        return "its power was cut"
+
+    def _why_not_up(self, reason: str) -> str:
+        return reason
+
+
+def start_all(nodes: Sequence[MachineNode]) -> None:
+    """Boot nodes at the same time. Raises NodeError."""
+    lines = [node.begin_start() for node in nodes]
+    for node, line in zip(nodes, lines, strict=True):
+        node.greet(line)
+
+
+class SupervisorProcess:
+    """The process that starts, ends and outlives the nodes.
+
+    Args:
+        module: Its module; ``main`` gets the control socket, this process and the arguments.
+        state: A directory that is its to delete, empty yet.
+        arguments: More arguments.
+    """
+
+    def __init__(self, module: str, state: str, *arguments: str) -> None:
+        self._lock = threading.Lock()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ourselves = os.pidfd_open(os.getpid())
+        try:
+            descriptors = (theirs.fileno(), ourselves)
+            self._process = subprocess.Popen(
+                [*python_command(module), *map(str, descriptors), *arguments],
+                cwd="/",
+                pass_fds=descriptors,
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+        except BaseException:
+            self._control.close()
+            Path(state).rmdir()
+            raise
+        finally:
+            theirs.close()
+            os.close(ourselves)
+
+    def start(self, place: Place) -> Line:
+        """Begin to boot a node."""
+        requests_reader, requests = os.pipe()
+        answers, answers_writer = os.pipe()
+        message = json.dumps({"start": place}).encode()
+        try:
+            with self._lock:
+                socket.send_fds(self._control, [message], [requests_reader, answers_writer])
+        except OSError:
+            os.close(requests)
+            os.close(answers)
+            raise self._ended(place) from None
+        finally:
+            os.close(requests_reader)
+            os.close(answers_writer)
+        return Line(requests, answers)
+
+    def kill(self, place: Place) -> str:
+        """Cut a node's power; return in one line what could not be freed."""
+        with self._lock, contextlib.suppress(OSError):
+            self._control.send(json.dumps({"kill": [place.state]}).encode())
+            answer = self._control.recv(supervision.MESSAGE_BYTES)
+            if answer:
+                return str(json.loads(answer)["trouble"])
+        raise self._ended(place)
+
+    @staticmethod
+    def _ended(place: Place) -> NodeUnreachable:
+        return NodeUnreachable(f"{place.host_name}: what supervises the nodes has ended")
+
+    def close(self) -> None:
+        """Let it end all nodes and delete their files, and wait for that."""
+        with contextlib.suppress(OSError):  # it may have ended
+            # Closing is not enough where a forked child of this process has the socket as well.
+            self._control.shutdown(socket.SHUT_RDWR)
+        self._control.close()
+        self._process.wait()
