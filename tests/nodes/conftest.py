@@ -12,6 +12,7 @@ import pytest
 
 from extstorage.nodes import agent
 from extstorage.nodes.agent_process import AgentProcess, python_command
+from extstorage.nodes.guests import GuestNodes, missing
 from extstorage.nodes.local import LocalNode
 from extstorage.nodes.namespaces import NamespaceNodes
 from extstorage.nodes.remote import RemoteNode
@@ -21,6 +22,7 @@ from tests.nodes.sshd import Hosts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from extstorage.nodes.guests import GuestNode
     from extstorage.nodes.namespaces import NamespaceNode
     from extstorage.nodes.node import SessionNode
 
@@ -44,6 +46,12 @@ def need_root() -> None:
         pytest.skip("needs root for namespaces: run as root")
 
 
+def need_guests() -> None:
+    lacking = missing()
+    if lacking:
+        pytest.skip(f"needs guests: {lacking}")
+
+
 def need_sshd() -> None:
     if not Path("/usr/sbin/sshd").exists() or not shutil.which("ssh"):
         pytest.skip("needs sshd and ssh: apt-get install openssh-server openssh-client")
@@ -61,7 +69,7 @@ def oldest_python() -> str:
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory that all namespace nodes of the session share."""
+    """The directory that all namespace nodes and guests of the session share."""
     return tmp_path_factory.mktemp("shared")
 
 
@@ -103,7 +111,15 @@ def ssh(hosts: Hosts) -> Iterator[RemoteNode]:
         yield node
 
 
-@pytest.fixture(params=["local", "oldest", "namespace", "ssh"])
+@pytest.fixture(scope="session")
+def guest(shared: Path) -> Iterator[GuestNode]:
+    """A guest that tests leave as they find it: up, connected."""
+    need_guests()
+    with GuestNodes(1, str(shared)) as (node,):
+        yield node
+
+
+@pytest.fixture(params=["local", "oldest", "namespace", "ssh", "guest"])
 def case(request: pytest.FixtureRequest, tmp_path: Path, shared: Path) -> Case:
     """Each kind of node; the tests that use it must pass on all."""
     node = request.getfixturevalue(request.param)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from extstorage.nodes.guests import GuestNodes
 from extstorage.nodes.namespaces import NamespaceNodes
-from extstorage.nodes.spec import Local, Namespaces, SpecError, Ssh, parse
+from extstorage.nodes.spec import SYNTAX, Guests, Local, Namespaces, SpecError, Ssh, parse
 from extstorage.nodes.ssh import SshNodes
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
         ("local", Local(), 1),
         ("namespaces:3", Namespaces(3), 3),
         ("namespaces:64", Namespaces(64), 64),
+        ("guests:1", Guests(1), 1),
+        ("guests:2,disk=1G", Guests(2, (1 << 30,)), 2),
+        ("guests:2,disk=1T,memory=1G,disk=512M", Guests(2, (1 << 40, 1 << 29), 1024), 2),
         ("ssh:a", Ssh(("a",)), 1),
         ("ssh:root@a.example.com,b", Ssh(("root@a.example.com", "b")), 2),
         ("ssh:ssh://root@a:2222,[::1]", Ssh(("ssh://root@a:2222", "[::1]")), 2),
@@ -36,15 +40,26 @@ def test_what_can_be_said(text: str, expected: Spec, count: int) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "expected local, namespaces:N or ssh:HOST,HOST, found ''"),
-        ("namespace:3", "expected local, namespaces:N or ssh:HOST,HOST, found 'namespace:3'"),
-        ("namespaces", "expected local, namespaces:N or ssh:HOST,HOST, found 'namespaces'"),
-        ("local:2", "expected local, namespaces:N or ssh:HOST,HOST, found 'local:2'"),
+        ("", f"expected {SYNTAX}, found ''"),
+        ("namespace:3", f"expected {SYNTAX}, found 'namespace:3'"),
+        ("namespaces", f"expected {SYNTAX}, found 'namespaces'"),
+        ("local:2", f"expected {SYNTAX}, found 'local:2'"),
         ("namespaces:0", "expected namespaces:N with N from 1 to 64, found 'namespaces:0'"),
         ("namespaces:65", "expected namespaces:N with N from 1 to 64, found 'namespaces:65'"),
         ("namespaces:", "expected namespaces:N with N from 1 to 64, found 'namespaces:'"),
         ("namespaces:-1", "expected namespaces:N with N from 1 to 64, found 'namespaces:-1'"),
         ("namespaces:٣", "expected namespaces:N with N from 1 to 64, found 'namespaces:٣'"),
+        ("guests", f"expected {SYNTAX}, found 'guests'"),
+        ("guests:0", "expected guests:N with N from 1 to 16, found 'guests:0'"),
+        ("guests:17", "expected guests:N with N from 1 to 16, found 'guests:17'"),
+        ("guests:2,", "expected disk=SIZE or memory=SIZE after guests:N, found '' in"),
+        ("guests:2,1G", "after guests:N, found '1G' in 'guests:2,1G'"),
+        ("guests:2,disk", "expected a size such as 512M or 2G, found '' in 'guests:2,disk'"),
+        ("guests:2,disk=1", "expected a size such as 512M or 2G, found '1' in"),
+        ("guests:2,disk=0G", "expected a size such as 512M or 2G, found '0G' in"),
+        ("guests:2,disk=1G ", "expected a size such as 512M or 2G, found '1G ' in"),
+        ("guests:2,memory=64M", "expected at least memory=128M, found '64M' in"),
+        ("guests:1" + ",disk=1G" * 16, "expected at most 15 disks, found 16"),
         ("ssh:", "expected ssh:HOST,HOST without blanks, found 'ssh:'"),
         ("ssh:a,", "expected ssh:HOST,HOST without blanks, found 'ssh:a,'"),
         ("ssh:a, b", "expected ssh:HOST,HOST without blanks, found 'ssh:a, b'"),
@@ -67,4 +82,5 @@ def test_local_is_this_machine(tmp_path: Path) -> None:
 
 def test_the_others_are_what_they_say(tmp_path: Path) -> None:
     assert isinstance(parse("namespaces:2").nodes(str(tmp_path)), NamespaceNodes)
+    assert isinstance(parse("guests:2").nodes(str(tmp_path)), GuestNodes)
     assert isinstance(parse("ssh:a").nodes(str(tmp_path)), SshNodes)

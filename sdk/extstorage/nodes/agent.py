@@ -107,7 +107,7 @@ class Agent:
                     self._answer(number, ending, output)
 
     def _receive(self) -> bool:
-        data = os.read(self._requests, _READ_SIZE)
+        data = self._read()
         self._received += data
         while len(self._received) >= FRAME.size:
             text, rest = FRAME.unpack_from(self._received)
@@ -118,6 +118,9 @@ class Agent:
             del self._received[:end]
             self._handle(json.loads(frame[:text]), frame[text:])
         return bool(data)
+
+    def _read(self) -> bytes:
+        return os.read(self._requests, _READ_SIZE)
 
     def _handle(self, request: dict[str, Any], data: bytes) -> None:
         number = request.pop("id")

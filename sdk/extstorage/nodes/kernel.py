@@ -1,4 +1,4 @@
-"""System calls that Python 3.11 has no names for: namespaces and mounts."""
+"""System calls that Python 3.11 has no names for: namespaces, mounts, modules, processes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ NEW_NAMESPACES = (
     | 0x40000000  # CLONE_NEWNET
 )
 _MS_BIND = 0x1000
+_MS_MOVE = 0x2000
 _MS_REC = 0x4000
 _MS_PRIVATE = 0x40000
 _MNT_DETACH = 2
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_FINIT_MODULE = 313  # on x86-64, which guests are
+_RB_POWER_OFF = 0x4321FEDC
 _IFREQ = struct.Struct("16sh22x")
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -47,9 +52,14 @@ def bind(source: str, target: str) -> None:
     _mount(source, target, None, _MS_BIND | _MS_REC, what=source)
 
 
-def mount(kind: str, target: str, options: str = "") -> None:
-    """Mount a new file system of a kind, ``tmpfs`` or ``proc``. Raises OSError."""
-    _mount(kind, target, kind, 0, options=options)
+def mount(kind: str, target: str, options: str = "", *, source: str | None = None) -> None:
+    """Mount a file system of a kind; ``tmpfs`` or ``proc`` need no source. Raises OSError."""
+    _mount(source or kind, target, kind, 0, options=options)
+
+
+def move(source: str, target: str) -> None:
+    """Mount what is mounted at ``source`` at ``target`` instead. Raises OSError."""
+    _mount(source, target, None, _MS_MOVE)
 
 
 def unmount(target: str) -> None:
@@ -71,9 +81,33 @@ def _mount(
     )
 
 
-def bring_loopback_up() -> None:
-    """Bring the loopback interface of this network namespace up. Raises OSError."""
+def bring_up(interface: str) -> None:
+    """Bring a network interface of this network namespace up. Raises OSError."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        request = fcntl.ioctl(control, _SIOCGIFFLAGS, _IFREQ.pack(b"lo", 0))
-        _, flags = _IFREQ.unpack(request)
-        fcntl.ioctl(control, _SIOCSIFFLAGS, _IFREQ.pack(b"lo", flags | _IFF_UP))
+        request = fcntl.ioctl(control, _SIOCGIFFLAGS, _IFREQ.pack(interface.encode(), 0))
+        name, flags = _IFREQ.unpack(request)
+        fcntl.ioctl(control, _SIOCSIFFLAGS, _IFREQ.pack(name, flags | _IFF_UP))
+
+
+def load_module(file: str) -> None:
+    """Load a kernel module, whose own needs are loaded. Raises OSError."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _call("syscall", file, ctypes.c_long(_FINIT_MODULE), descriptor, b"", 0)
+    finally:
+        os.close(descriptor)
+
+
+def power_off() -> None:
+    """Switch this machine off at once; nothing is written to disks. Raises OSError."""
+    _call("reboot", "power", ctypes.c_int(_RB_POWER_OFF))
+
+
+def die_with_parent(number: int) -> None:
+    """Let this process get a signal when its parent ends. Raises OSError."""
+    _call("prctl", "parent", ctypes.c_int(_PR_SET_PDEATHSIG), ctypes.c_ulong(number))
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose parents end. Raises OSError."""
+    _call("prctl", "children", ctypes.c_int(_PR_SET_CHILD_SUBREAPER), ctypes.c_ulong(1))

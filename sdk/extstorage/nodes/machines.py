@@ -78,6 +78,7 @@ class MachineNode(RemoteNode):
             raise NodeError(f"{self.name}: {self._why_not_up(str(error))}") from None
         refused = connection.greeting.get("refused")
         if refused:
+            self._supervisor.kill(self._place)
             connection.close()
             raise NodeError(f"{self.name}: cannot be started: {refused}")
         self._connection = connection
@@ -121,19 +122,18 @@ class SupervisorProcess:
     """The process that starts, ends and outlives the nodes.
 
     Args:
-        module: Its module; ``main`` gets the control socket, this process and the arguments.
-        state: A directory that is its to delete, empty yet.
-        arguments: More arguments.
+        module: Its module; ``main`` gets the control socket, this process, the directory.
+        directory: Where the nodes' states are; the process deletes it at the end. Empty yet.
     """
 
-    def __init__(self, module: str, state: str, *arguments: str) -> None:
+    def __init__(self, module: str, directory: str) -> None:
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ourselves = os.pidfd_open(os.getpid())
         try:
             descriptors = (theirs.fileno(), ourselves)
             self._process = subprocess.Popen(
-                [*python_command(module), *map(str, descriptors), *arguments],
+                [*python_command(module), *map(str, descriptors), directory],
                 cwd="/",
                 pass_fds=descriptors,
                 start_new_session=True,
@@ -142,7 +142,7 @@ class SupervisorProcess:
             )
         except BaseException:
             self._control.close()
-            Path(state).rmdir()
+            Path(directory).rmdir()
             raise
         finally:
             theirs.close()

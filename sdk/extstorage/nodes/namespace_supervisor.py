@@ -37,7 +37,7 @@ def _hold(fields: Sequence[Any], line: socket.socket, requests: int, answers: in
         kernel.unshare()
         mount_root(place)
         socket.sethostname(place.host_name)
-        kernel.bring_loopback_up()
+        kernel.bring_up("lo")
     except OSError as error:
         refuse(answers, f"{error.filename}: {error.strerror}")
         return
@@ -78,7 +78,7 @@ def _be_init(place: Place, requests: int, answers: int) -> None:
 
 
 def main() -> None:
-    """Serve on the socket and for the process whose descriptors the arguments name."""
-    control, creator = map(int, sys.argv[1:])
+    """Serve on the socket, for the process, with the directory that the arguments name."""
+    control, creator, directory = sys.argv[1:]
     end_only_with_the_creator()
-    Supervisor(socket.socket(fileno=control), creator, _hold).serve()
+    Supervisor(socket.socket(fileno=int(control)), int(creator), directory, _hold).serve()

@@ -1,11 +1,13 @@
-"""How the user says which nodes: ``local``, ``namespaces:N``, ``ssh:HOST,HOST``."""
+"""How the user says which nodes: ``local``, ``namespaces:N``, ``guests:N``, ``ssh:HOST,HOST``."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from extstorage.nodes.guests import MEMORY_MIB, GuestNodes
 from extstorage.nodes.local import LocalNode
 from extstorage.nodes.namespaces import NamespaceNodes
 from extstorage.nodes.ssh import SshNodes
@@ -16,8 +18,13 @@ if TYPE_CHECKING:
 
     from extstorage.nodes.node import SessionNode
 
-SYNTAX = "local, namespaces:N or ssh:HOST,HOST"
+SYNTAX = "local, namespaces:N, guests:N[,disk=SIZE]... or ssh:HOST,HOST"
 _MOST_NAMESPACES = 64
+_MOST_GUESTS = 16
+_MOST_DISKS = 15
+_SMALLEST_MEMORY = 128 << 20
+_SIZE = re.compile(r"([1-9][0-9]{0,8})([MGT])", re.ASCII)
+_SHIFT = {"M": 20, "G": 30, "T": 40}
 
 
 class SpecError(ValueError):
@@ -35,8 +42,8 @@ class Spec(Protocol):
     def nodes(self, shared_directory: str) -> AbstractContextManager[Sequence[SessionNode]]:
         """Return what gives the nodes inside a ``with`` block; raises NodeError there.
 
-        ``shared_directory`` is the one that all namespace nodes see. Real hosts and this machine
-        have whatever their administrator gave them.
+        ``shared_directory`` is the one that all namespace nodes and all guests see. Real hosts and
+        this machine have whatever their administrator gave them.
         """
         ...
 
@@ -64,6 +71,19 @@ class Namespaces:
 
 
 @dataclass(frozen=True)
+class Guests:
+    """Virtual machines on this machine, with disks that they share."""
+
+    count: int
+    disk_bytes: tuple[int, ...] = ()
+    memory_mib: int = MEMORY_MIB
+
+    def nodes(self, shared_directory: str) -> GuestNodes:
+        """Return guests to be booted; see Spec.nodes."""
+        return GuestNodes(self.count, shared_directory, self.disk_bytes, memory_mib=self.memory_mib)
+
+
+@dataclass(frozen=True)
 class Ssh:
     """Real hosts."""
 
@@ -86,6 +106,8 @@ def parse(text: str) -> Spec:
         return Local()
     if kind == "namespaces" and colon:
         return Namespaces(_count(text, rest))
+    if kind == "guests" and colon:
+        return _guests(text, *rest.split(","))
     if kind == "ssh" and colon:
         return Ssh(_hosts(text, rest))
     raise SpecError(f"nodes: expected {SYNTAX}, found {text!r}")
@@ -97,6 +119,41 @@ def _count(text: str, number: str) -> int:
             f"nodes: expected namespaces:N with N from 1 to {_MOST_NAMESPACES}, found {text!r}"
         )
     return int(number)
+
+
+def _guests(text: str, number: str, *options: str) -> Guests:
+    if not (number.isascii() and number.isdecimal() and 1 <= int(number) <= _MOST_GUESTS):
+        raise SpecError(f"nodes: expected guests:N with N from 1 to {_MOST_GUESTS}, found {text!r}")
+    disks: list[int] = []
+    memory_mib = MEMORY_MIB
+    for option in options:
+        name, _, size = option.partition("=")
+        if name == "disk":
+            disks.append(_size(text, size))
+        elif name == "memory":
+            memory_mib = _memory_mib(text, size)
+        else:
+            raise SpecError(
+                f"nodes: expected disk=SIZE or memory=SIZE after guests:N,"
+                f" found {option!r} in {text!r}"
+            )
+    if len(disks) > _MOST_DISKS:
+        raise SpecError(f"nodes: expected at most {_MOST_DISKS} disks, found {len(disks)}")
+    return Guests(int(number), tuple(disks), memory_mib)
+
+
+def _size(text: str, size: str) -> int:
+    found = _SIZE.fullmatch(size)
+    if not found:
+        raise SpecError(f"nodes: expected a size such as 512M or 2G, found {size!r} in {text!r}")
+    return int(found[1]) << _SHIFT[found[2]]
+
+
+def _memory_mib(text: str, size: str) -> int:
+    memory = _size(text, size)
+    if memory < _SMALLEST_MEMORY:
+        raise SpecError(f"nodes: expected at least memory=128M, found {size!r} in {text!r}")
+    return memory >> 20
 
 
 def _hosts(text: str, names: str) -> tuple[str, ...]:

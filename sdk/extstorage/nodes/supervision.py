@@ -7,7 +7,6 @@ supervisor that starts the node, ends it and frees what it leaves behind.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -15,7 +14,6 @@ import shutil
 import signal
 import socket
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from extstorage.nodes.agent import FRAME, GREETING
@@ -42,20 +40,26 @@ class Supervisor:
         control: Where orders come from: ``{"start": place}`` with the descriptors of requests and
             answers, ``{"kill": [state]}``. A place begins with the directory of the node's state.
         creator: A descriptor of the creating process.
+        directory: Where all places are; deleted at the end.
         hold: Is the holder: gets the place, its line, the two descriptors. Returns when the node
             has ended; writes to the line in one line what could not be freed.
         kept: Descriptors that holders keep open.
     """
 
     def __init__(
-        self, control: socket.socket, creator: int, hold: Hold, kept: Iterable[int] = ()
+        self,
+        control: socket.socket,
+        creator: int,
+        directory: str,
+        hold: Hold,
+        kept: Iterable[int] = (),
     ) -> None:
         self._control = control
         self._creator = creator
+        self._directory = directory
         self._hold = hold
         self._kept = frozenset(kept)
         self._holders: dict[str, _Holder] = {}
-        self._states: list[str] = []
 
     def serve(self) -> None:
         """Obey until the control socket is closed or the creator has ended; then clean up."""
@@ -67,8 +71,8 @@ class Supervisor:
                 holder.line.shutdown(socket.SHUT_WR)  # all at once; then wait for each
             for state in [*self._holders]:
                 self._kill(state)
-            for state in self._states:
-                _delete(state)
+            # This process has the machine's mounts only: here a node's root is an empty directory.
+            shutil.rmtree(self._directory, ignore_errors=True)
 
     def _next(self) -> tuple[bytes, list[int]] | None:
         ready, _, _ = select.select([self._control.fileno(), self._creator], [], [])
@@ -89,8 +93,6 @@ class Supervisor:
     def _start(self, place: Sequence[Any], descriptors: list[int]) -> None:
         state = place[0]
         self._kill(state)  # what is left of one that ended by itself
-        if state not in self._states:
-            self._states.append(state)
         line, holders_line = socket.socketpair()
         pid = os.fork()
         if pid == 0:
@@ -133,10 +135,3 @@ def end_only_with_the_creator() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # A handler, because programs inherit what is ignored.
         signal.signal(number, lambda *_: None)
-
-
-def _delete(state: str) -> None:
-    # This process has the machine's mounts only: here a node's root is an empty directory.
-    shutil.rmtree(state, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        Path(state).parent.rmdir()

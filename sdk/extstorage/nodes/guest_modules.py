@@ -1,0 +1,50 @@
+"""The kernel modules of a guest: what is loaded when it boots, and where modprobe finds more."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from extstorage.nodes import kernel
+
+PACKAGE_MODULES = "/usr/lib/uml/modules"
+"""Where the Debian package user-mode-linux has them, below the kernel's release."""
+
+_WANTED = (
+    "overlay",
+    "configfs",
+    "loop",
+    "dm-mod",
+    "dm-snapshot",
+    "dm-thin-pool",
+    "dm-mirror",
+    "dm-raid",
+)
+
+
+def load() -> None:
+    """Load what guests need from the start. Raises OSError."""
+    modules = Path(PACKAGE_MODULES, os.uname().release)
+    lines = (modules / "modules.dep").read_text(encoding="ascii").splitlines()
+    # Each line: a module, a colon, what has to be loaded before, the nearest first.
+    files = {Path(line.partition(":")[0]).name: line.replace(":", "").split() for line in lines}
+    for name in _WANTED:
+        for file in reversed(files.get(f"{name}.ko", [])):  # not there: it is built in
+            _load(modules / file)
+
+
+def show() -> None:
+    """Let modprobe, and the kernel with it, find the other modules. Raises OSError."""
+    directory = Path("/lib/modules", os.uname().release)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    if not directory.is_symlink():
+        directory.symlink_to(Path(PACKAGE_MODULES, directory.name))
+
+
+def _load(file: Path) -> None:
+    try:
+        kernel.load_module(str(file))
+    except OSError as error:
+        if error.errno != errno.EEXIST:
+            raise

@@ -1,0 +1,151 @@
+"""Starts and ends guests, in a process of its own: see supervision.py.
+
+For each guest there are:
+
+    supervisor      deletes the guests' files at the end
+      holder        boots the guest; when its own line closes, or the kernel ends, kills all of it
+        kernel      linux.uml, the leader of a process group
+          ...       its processes and threads, in the same group
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from extstorage.nodes import guest_init, kernel
+from extstorage.nodes.agent_process import python_command
+from extstorage.nodes.guest_line import Feeder
+from extstorage.nodes.guest_place import Place
+from extstorage.nodes.supervision import Supervisor, end_only_with_the_creator, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TOOLS = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+_SYSTEM_DISK_SIZE = "8G"
+_MEMORY_DIRECTORY = "/dev/shm"  # noqa: S108 - the file is deleted as soon as it is made
+
+
+def _hold(fields: Sequence[Any], line: socket.socket, requests: int, answers: int) -> None:
+    """Be the holder: boot the guest, wait for its end or for the order to end it."""
+    place = Place(*fields)
+    kernel.adopt_orphans()
+    try:
+        if not Path(place.state).is_dir():
+            _make_state(place)
+        guest, feeder = _booted(place, requests, answers)
+    except OSError as error:
+        refuse(answers, f"{error.filename}: {error.strerror}")
+        return
+    except subprocess.CalledProcessError as error:
+        refuse(answers, f"{error.cmd[0]}: {error.stderr.decode(errors='replace').strip()}")
+        return
+    os.close(answers)
+    _feed(feeder, {os.pidfd_open(guest), line.fileno()})
+    # One signal for the group: a process of the guest whose kernel were gone first would run on
+    # as a process of this machine.
+    os.killpg(guest, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
+
+
+def _feed(feeder: Feeder, ends: set[int]) -> None:
+    """Pass requests on to the guest until there is something on a descriptor of ``ends``."""
+    while True:
+        ready, _, _ = select.select([*ends, *feeder.waits_for()], [], [])
+        if ends.intersection(ready):
+            return
+        feeder.pass_on(ready)
+
+
+def _make_state(place: Place) -> None:
+    state = Path(place.state)
+    for directory in (state, state / "root", state / "disk", state / "uml"):
+        directory.mkdir(parents=True)
+    Path(place.description).write_text(json.dumps(place), encoding="utf-8")
+    program = shlex.join([*python_command(guest_init.__name__), place.description])
+    Path(place.init).write_text(f"#!/bin/sh\nexec {program}\n", encoding="utf-8")
+    Path(place.init).chmod(0o755)
+    subprocess.run(
+        ["mkfs.ext4", "-q", "-F", "-m", "0", place.system_disk, _SYSTEM_DISK_SIZE],
+        env={"PATH": TOOLS},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+
+
+def _booted(place: Place, requests: int, answers: int) -> tuple[int, Feeder]:
+    """Start the kernel; return its process and what passes requests on to it."""
+    holder = os.getpid()
+    line, feeding = os.pipe()
+    read, said = os.pipe()
+
+    def enter() -> None:
+        kernel.die_with_parent(signal.SIGKILL)
+        if os.getppid() != holder:
+            os._exit(1)
+
+    with Path(place.console).open("wb") as console:
+        process = subprocess.Popen(
+            ["linux.uml", *_options(place, line, answers, said)],
+            cwd="/",
+            env={"PATH": TOOLS, "TMPDIR": _memory_directory(place)},
+            pass_fds=(line, answers, said),
+            preexec_fn=enter,  # noqa: PLW1509 - this process has one thread
+            process_group=0,
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=console,
+        )
+    process.returncode = 0  # the holder waits for it
+    for descriptor in (line, said):
+        os.close(descriptor)
+    return process.pid, Feeder(requests, feeding, read)
+
+
+def _options(place: Place, line: int, answers: int, said: int) -> list[str]:
+    return [
+        f"mem={place.memory_mib}M",
+        "rootfstype=hostfs",
+        "rootflags=/",
+        "ro",
+        f"init={place.init}",
+        "con=null",
+        "con0=null,fd:2",
+        "ssl=null",
+        f"ssl0=fd:{line},fd:{answers}",
+        f"ssl1=null,fd:{said}",
+        f"uml_dir={place.state}/uml",
+        "umid=guest",
+        f"ubd0={place.system_disk}",
+        # c: hosts on a SAN do not lock its disks either.
+        *(f"ubd{number}c={disk}" for number, disk in enumerate(place.disks, 1)),
+    ]
+
+
+def _memory_directory(place: Place) -> str:
+    """Return where the file that is the guest's memory goes: to memory, if there is room."""
+    with contextlib.suppress(OSError):
+        system = os.statvfs(_MEMORY_DIRECTORY)
+        if system.f_bavail * system.f_frsize > (place.memory_mib << 20) * place.guests:
+            return _MEMORY_DIRECTORY
+    return place.state
+
+
+def main() -> None:
+    """Serve on the socket, for the process, with the directory that the arguments name."""
+    control, creator, directory = sys.argv[1:]
+    end_only_with_the_creator()
+    Supervisor(socket.socket(fileno=int(control)), int(creator), directory, _hold).serve()
