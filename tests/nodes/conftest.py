@@ -35,10 +35,14 @@ OLDEST = (
 
 
 class Case(NamedTuple):
-    """A node, and a directory that it and this process both see."""
+    """A node, a directory that it and this process both see, and how long a program needs to begin.
+
+    ``moment_s`` is in seconds, and generous: the machine may be busy.
+    """
 
     node: SessionNode
     directory: Path
+    moment_s: float = 0.3
 
 
 def need_root() -> None:
@@ -127,4 +131,4 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, shared: Path) -> Case:
         return Case(node, tmp_path)
     directory = shared / tmp_path.name
     directory.mkdir()
-    return Case(node, directory)
+    return Case(node, directory, moment_s=1.5 if request.param == "guest" else 0.3)

@@ -34,12 +34,15 @@ if TYPE_CHECKING:
 
 
 class NamespaceNode(MachineNode):
-    """One of several nodes on this machine; see ``nodes.node.Machine``."""
+    """One of several nodes on this machine; see ``nodes.node.Machine``.
 
-    @property
-    def root(self) -> str:
-        """Where the machine and the other nodes see what this node calls ``/``."""
-        return self._place.root
+    Attributes:
+        root: Where the machine and the other nodes see what this node calls ``/``.
+    """
+
+    def __init__(self, place: Place, supervisor: SupervisorProcess) -> None:
+        super().__init__(place, supervisor)
+        self.root = place.root
 
     @property
     def pid(self) -> int:
