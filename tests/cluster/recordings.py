@@ -12,7 +12,7 @@ from typing import Any
 DATA = Path(__file__).with_name("data")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _MOMENT = re.compile(r"^\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4} ", re.MULTILINE)
-_NUMBER = re.compile(r"\b([Jj]ob) \d+")
+_NUMBER = re.compile(r"\b([Jj]obs?) \d+(, \d+)*")
 
 Row = dict[str, Any]
 

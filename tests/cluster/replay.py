@@ -16,7 +16,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from extstorage.cli import gnt, gnt_backup, gnt_instance, gnt_storage
+from extstorage.cli import gnt, gnt_backup, gnt_cluster, gnt_instance, gnt_node, gnt_storage
 from extstorage.cluster.exports import Export, Exports
 from extstorage.cluster.job import Job
 from extstorage.cluster.model import Cluster, ClusterDisk, Instance, NodeEntry
@@ -58,6 +58,8 @@ PROGRAMS = {
     "gnt-instance": gnt_instance.COMMANDS,
     "gnt-storage": gnt_storage.COMMANDS,
     "gnt-backup": gnt_backup.COMMANDS,
+    "gnt-node": gnt_node.COMMANDS,
+    "gnt-cluster": gnt_cluster.COMMANDS,
 }
 
 

@@ -20,11 +20,12 @@ _NOT_HERE = {
         "Ganeti's configuration daemon corrupts text beyond ASCII; the runtime does not"
     ),
     "create script hangs 1000 s": "a time limit ends the script here",
-    "after grow lies (exit 0, does nothing): repair": "gnt-cluster is not here",
+    "after grow lies (exit 0, does nothing): repair": "see below",
     "search path: same provider in /srv/ganeti/extstorage and /usr/local/lib/ganeti/extstorage": (
         "see tests/ganeti/test_discovery.py"
     ),
 }
+_NINE = "inst9.example.test"
 _OTHER_WORDS = {
     "attach fails with UTF-8 output": "Ganeti's own command ends with a traceback",
 }
@@ -72,3 +73,41 @@ def test_missing_log_directory(stage: Stage) -> None:
     assert outcome.status == 1
     missing = f"Cannot find log directory: {stage.directory}/node2.example.test/log"
     assert outcome.output.rstrip().endswith(missing)
+
+
+def test_a_lie_about_growth_is_repaired(stage: Stage) -> None:
+    (case,) = (case for case in recordings.misbehaviour() if case["case"].endswith(": repair"))
+    row = recordings.as_row(case)
+    row["pnode_before"] = "node2"
+    stage.real_devices = True  # of 32 MiB, as the recorder's was
+    scenes.prepare(stage, -1, row, scenes.Scene(up=True, disks_active=True, name=_NINE))
+    instance = stage.state.instance(_NINE)
+    instance.disks[0].size_mib = 48
+    stage.given(instance)
+
+    outcome = stage.run(row["command"])
+
+    assert _calls(outcome.row) == _calls(row)
+    assert outcome.status == row["rc"]
+    assert _said(outcome.output, stage) == _said(row["output"], stage)
+    assert stage.state.instance(_NINE).disks[0].size_mib == 32
+    assert scenes.instances(stage) == row["instances_after"]
+
+
+def test_a_script_that_hangs_is_given_up(stage: Stage) -> None:
+    """Ganeti's call gives up after 900 seconds, here the cluster's own time limit is set to one."""
+    (case,) = (case for case in recordings.misbehaviour() if "hangs" in case["case"])
+    cluster = stage.state.cluster()
+    cluster.timeout_s = 1.0
+    stage.state.save_cluster(cluster)
+    (create, *_) = [path / "create" for path in stage.install("hang")]
+    create.write_text("#!/bin/sh\nexec sleep 1000\n")
+    options = "-t ext -n node1 --no-install --no-start --no-nics"
+
+    outcome = stage.run(f"gnt-instance add {options} --disk 0:size=32,provider=hang {_NINE}")
+
+    assert outcome.status == case["rc"] == 1
+    assert [call["script"] for call in outcome.calls] == ["hang/create"]
+    assert "WARNING: Device creation failed" in outcome.output
+    assert "did not end within 1.0 seconds" in outcome.output
+    assert not stage.state.has_instance(_NINE)

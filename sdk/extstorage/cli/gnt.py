@@ -51,7 +51,9 @@ class Command:
         act: Does the work; returns the exit status.
         options: Adds its options.
         words: How many arguments it takes; None for any number.
-        locks: How many of the first arguments are instances that are changed.
+        locks: How many of the first arguments are instances that are changed; None if the act
+            locks the whole cluster itself.
+        subjects: Returns the instances that it is about, where the arguments do not name them.
         many: Whether each argument is an instance with a job of its own.
         dry_run: Whether it has ``--dry-run``.
     """
@@ -60,9 +62,10 @@ class Command:
     act: Callable[[Context], int | None]
     options: Callable[[CommandLine], None] = field(default=lambda _line: None)
     words: int | None = 1
-    locks: int = 1
+    locks: int | None = 1
     many: bool = False
     dry_run: bool = True
+    subjects: Callable[[State, Sequence[str]], Sequence[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,8 @@ def execute(
     program: str, commands: Mapping[str, Command], words: Sequence[str], cluster: Cluster
 ) -> int:
     """Run a command of a program on a cluster whose nodes are up; return its exit status."""
+    if not words or words[0] not in commands:
+        return _usage(program, commands, words)
     try:
         return _carried_out(_parsed(program, commands, words), cluster)
     except GanetiError as error:
@@ -214,12 +219,14 @@ class _Run:
 
     def _one(self, options: Values, arguments: Sequence[str]) -> int:
         session = self._cluster.session(self._tell)
-        names = [full_name(self._state, name) for name in arguments[: self._command.locks]]
-        moved = names or arguments[:1]
+        locks = self._command.locks
+        names = [full_name(self._state, name) for name in arguments[: locks or 0]]
+        subjects = self._command.subjects
+        moved = subjects(self._state, arguments) if subjects else names or arguments[:1]
         before = trace.places(self._state, moved)
         status = 1
         try:
-            with session.job(*names) as job:
+            with session.reading() if locks is None else session.job(*names) as job:
                 status = self._command.act(Context(session, job, options, arguments)) or 0
         except GanetiError as error:
             self._told.append(error.formatted)

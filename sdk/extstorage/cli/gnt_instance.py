@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from extstorage.cli import gnt, gnt_instance_disks
 from extstorage.cli.gnt import Command, Context
+from extstorage.cli.questions import ask
 from extstorage.cluster import activation, information, migration, removal, renaming, starting
-from extstorage.cluster.errors import OpPrereqError, UnitParseError
+from extstorage.cluster.errors import WRONG_STATE, OpPrereqError, UnitParseError
+from extstorage.cluster.model import EXT
 from extstorage.cluster.units import parse_unit
 
 if TYPE_CHECKING:
@@ -138,8 +140,13 @@ def _failover_options(line: CommandLine) -> None:
     line.ignored("--shutdown-timeout", takes_value=True)
 
 
-def _failover(context: Context) -> None:
+def _failover(context: Context) -> int | None:
     options = context.options
+    if options.ignore_consistency and not ask(
+        f"To failover instance {context.words[0]}, the source node must be marked offline first."
+        " Is this already the case?"
+    ):
+        return 1
     migration.move(
         context.job,
         context.session.guests,
@@ -150,6 +157,49 @@ def _failover(context: Context) -> None:
             ignore_consistency=bool(options.ignore_consistency),
         ),
     )
+    return None
+
+
+def _replace_disks_options(line: CommandLine) -> None:
+    line.add_option("-n", "--new-secondary", metavar="NODE", help="the new secondary node")
+    line.add_option("-I", "--iallocator", metavar="NAME", help="choose a node")
+    for letter, name in (("-p", "--on-primary"), ("-s", "--on-secondary"), ("-a", "--auto")):
+        line.add_option(letter, name, action="store_true", help="which disks to replace")
+    line.add_option("--disks", metavar="N,...", help="only these disks")
+    line.ignored("--early-release", "--ignore-ipolicy", "-f", "--force")
+
+
+def _replace_disks(context: Context) -> None:
+    # TLReplaceDisks: only mirrored disks have a second node.
+    context.job.instance(context.words[0])
+    raise OpPrereqError(
+        "The instance has a strange layout, expected one secondary but found 0", "internal_error"
+    )
+
+
+def _move_options(line: CommandLine) -> None:
+    _force(line)
+    line.add_option("-n", "--target-node", metavar="NODE", help="where to move the instance")
+    line.ignored("--compress", "--shutdown-timeout", takes_value=True)
+    line.ignored("--ignore-consistency", "--ignore-ipolicy")
+
+
+def _move(context: Context) -> None:
+    # LUInstanceMove copies disks of a node's own.
+    instance = context.job.instance(context.words[0])
+    for index, disk in enumerate(instance.disks):
+        if disk.template == EXT:
+            raise OpPrereqError(
+                f"Instance disk {index} has disk type {disk.template} and is not suitable for"
+                " copying",
+                WRONG_STATE,
+            )
+    raise OpPrereqError("moving has no meaning here: files are in a directory that nodes share")
+
+
+def _console(context: Context) -> None:
+    context.job.instance(context.words[0])
+    print("Console not available for fake hypervisor")
 
 
 def _activate_options(line: CommandLine) -> None:
@@ -198,13 +248,26 @@ def _grow(context: Context) -> None:
 
 
 def _rename_options(line: CommandLine) -> None:
-    _force(line)
-    line.ignored("--no-ip-check", "--no-name-check")
+    line.add_option("-f", "--force", action="store_true", help="do not ask")
+    line.add_option("--no-name-check", action="store_true", help="any name will do")
+    line.ignored("--no-ip-check")
 
 
-def _rename(context: Context) -> None:
+def _rename(context: Context) -> int | None:
     old, new = context.words
+    options = context.options
+    # Names are never looked up here; who says so oneself is asked by Ganeti, though.
+    if (
+        options.no_name_check
+        and not options.force
+        and not ask(
+            "As you disabled the check of the DNS entry, please verify that"
+            f" '{new}' is a FQDN. Continue?"
+        )
+    ):
+        return 1
     print(f"Instance '{old}' renamed to '{renaming.rename(context.job, old, new)}'")
+    return None
 
 
 def _reinstall_options(line: CommandLine) -> None:
@@ -290,6 +353,9 @@ COMMANDS = {
     "reboot": Command("<instance>...", _reboot, _reboot_options, words=None, many=True),
     "migrate": Command(_INSTANCE, _migrate, _migrate_options),
     "failover": Command(_INSTANCE, _failover, _failover_options),
+    "replace-disks": Command(_INSTANCE, _replace_disks, _replace_disks_options, dry_run=False),
+    "move": Command(_INSTANCE, _move, _move_options, dry_run=False),
+    "console": Command(_INSTANCE, _console, locks=0, dry_run=False),
     "activate-disks": Command(_INSTANCE, _activate, _activate_options, dry_run=False),
     "deactivate-disks": Command(_INSTANCE, _deactivate, _deactivate_options),
     "grow-disk": Command("<instance-name> <disk> <size>", _grow, _grow_options, words=3),

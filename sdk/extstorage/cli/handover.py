@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-PROGRAMS = ("gnt-instance", "gnt-storage", "gnt-backup")
+PROGRAMS = ("gnt-instance", "gnt-storage", "gnt-backup", "gnt-node", "gnt-cluster")
 VARIABLE = "EXTSTORAGE_RESIDENT"
 """Set to ``no``, every command is carried out by the process that it was typed at."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from extstorage.cluster import disks
+from extstorage.cluster import disks, wiping
 from extstorage.cluster.errors import WRONG_STATE, OpExecError, OpPrereqError, raising
 from extstorage.cluster.units import format_unit
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from extstorage.cluster.job import Job
     from extstorage.cluster.model import ClusterDisk, Instance
+
+
+_MIB = 1 << 20
 
 
 def activate(
@@ -80,20 +83,33 @@ def grow(
         f"Growing disk {index} of instance '{instance.name}' by {format_unit(delta)}"
         f" to {format_unit(disk.size_mib + delta)}"
     )
-    _grow(job, instance, disk, delta)
+    old_size = _grow(job, instance, disk, delta)
     disk.size_mib += delta
     job.save(instance)
+    if old_size is not None:
+        wiping.wipe(job, instance, [(index, disk)], old_size)
     _settle(job, instance, disk, wait_for_sync=wait_for_sync)
 
 
-def _grow(job: Job, instance: Instance, disk: ClusterDisk, delta: int) -> None:
+def _grow(job: Job, instance: Instance, disk: ClusterDisk, delta: int) -> int | None:
+    """Grow a disk; return its real size in MiB before, if what is new has to be wiped."""
+    old_size = None
     daemon = job.primary(instance)
     with raising(f"Dry-run grow request failed to node {daemon.name}"):
         daemon.blockdev_grow(disk, delta, dryrun=True, backingstore=True)
+    if job.cluster.prealloc_wipe_disks:
+        with raising(f"Failed to retrieve disk size from node '{daemon.name}'"):
+            size = daemon.blockdev_size(disk)
+        if size is None:
+            raise OpExecError(
+                f"Failed to retrieve disk size from primary node '{instance.primary_node}'"
+            )
+        old_size = -(-size // _MIB)
     with raising(f"Grow request failed to node {daemon.name}"):
         daemon.blockdev_grow(disk, delta, dryrun=False, backingstore=True)
         # Once more for the logical storage: there is none, but the device is looked for.
         daemon.blockdev_grow(disk, delta, dryrun=False, backingstore=False)
+    return old_size
 
 
 def _settle(job: Job, instance: Instance, disk: ClusterDisk, *, wait_for_sync: bool) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from extstorage.cluster import disks, placement
+from extstorage.cluster import disks, placement, wiping
 from extstorage.cluster.errors import OpExecError, OpPrereqError, ProtocolError, raising
 from extstorage.cluster.model import EXT, FILE, UP, Instance, new_uuid
 
@@ -125,6 +125,9 @@ def create(
     instance.disks = made
     job.feedback("adding disks to cluster config")
     job.save(instance)
+    if job.cluster.prealloc_wipe_disks:
+        job.feedback("* wiping instance disks...")
+        wiping.wipe(job, instance, list(enumerate(made)))
     if wanted.wait_for_sync:
         # Twice, as LUInstanceCreate: after wiping the disks and after writing an image on them.
         disks.wait_for_sync(job, instance)

@@ -123,6 +123,7 @@ class Cluster:
         log_directory: Where a node has its log files; likewise.
         timeout_s: Seconds until a script is killed, or None. Ganeti's own RPC gives up after 900.
         remove_retry_s: Seconds between two tries of a removal that failed.
+        prealloc_wipe_disks: Whether new disks are filled with zeroes first.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Cluster:
     log_directory: str
     timeout_s: float | None = 900.0
     remove_retry_s: float = 3.0
+    prealloc_wipe_disks: bool = False
 
     def node(self, name: str) -> NodeEntry:
         """Return a node by its name. Raises KeyError."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extstorage.cluster import disks
+from extstorage.cluster import disks, wiping
 from extstorage.cluster.errors import UNKNOWN, WRONG_STATE, OpPrereqError
 from extstorage.cluster.model import EXT
 
@@ -153,6 +153,8 @@ def _add(
     disks.create(job, instance, [(index, disk)])
     instance.disks.insert(index, disk)
     job.save(instance)
+    if job.cluster.prealloc_wipe_disks:
+        wiping.wipe(job, instance, [(index, disk)])
     disks.wait_for_sync(job, instance, once=not options.wait_for_sync)
     if not instance.disks_active:
         disks.shutdown(job, instance, [disk])

@@ -5,6 +5,7 @@ Source in Ganeti: ``lib/backend.py``, ``lib/server/noded.py``.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import posixpath
 import time
@@ -223,6 +224,40 @@ class NodeDaemon:
         self._copy(paths[0], paths[1])
 
     @_call
+    def blockdev_pause_resume_sync(self, disks: Sequence[ClusterDisk]) -> None:
+        """Find the disks, whose synchronisation is nothing to pause (BlockdevPauseResumeSync)."""
+        for disk in disks:
+            with contextlib.suppress(BlockDeviceError):
+                self._path(disk)
+
+    @_call
+    def blockdev_wipe(self, disk: ClusterDisk, offset_mib: int, size_mib: int) -> None:
+        """Write zeroes to a part of a disk (BlockdevWipe)."""
+        try:
+            path = self._path(disk)
+        except BlockDeviceError:
+            path = None
+        if path is None:
+            raise RpcFail(f"Cannot wipe device {disk.uuid}: device not found")
+        self._run(
+            "dd", "if=/dev/zero", f"seek={offset_mib}", "bs=1048576", "oflag=direct", f"of={path}",
+            f"count={size_mib}", "conv=notrunc",
+        )  # fmt: skip
+
+    @_call
+    def blockdev_size(self, disk: ClusterDisk) -> int | None:
+        """Return a disk's real size in bytes, or None (BlockdevGetdimensions)."""
+        try:
+            path = self._path(disk)
+        except BlockDeviceError:
+            return None
+        if path is None:
+            return None
+        is_file = disk.template == FILE
+        words = ("stat", "-Lc", "%s") if is_file else ("blockdev", "--getsize64")
+        return int(self._run(*words, path))
+
+    @_call
     def file_create(self, path: str, size_mib: int) -> None:
         """Make a file disk of that size, and its directory."""
         directory = posixpath.dirname(path)
@@ -364,8 +399,9 @@ class NodeDaemon:
         words = ("dd", f"if={source}", f"of={target}", "bs=1M", "conv=notrunc,fsync")
         self._run(*words)
 
-    def _run(self, *words: str) -> None:
+    def _run(self, *words: str) -> bytes:
         done = self.host.node.run(Command(words, _ENVIRONMENT, "/"))
         if done.exit_code != 0:
             error = done.stderr.decode("utf-8", "backslashreplace").strip()
             raise RpcFail(f"Command '{' '.join(words)}' exited with error: {error}")
+        return done.stdout
