@@ -31,6 +31,9 @@ class Mappings:
     def _link(self, volume: str) -> str:
         return f"{STATE_ROOT}/{self._provider}/attached/{volume}"
 
+    def _new_link(self, volume: str) -> str:
+        return f"{STATE_ROOT}/{self._provider}/attached/.{volume}.new"
+
     def _tag(self, volume: str) -> bytes:
         identity = node.fingerprint(f"{node.NAME}/{self._provider}/{volume}")
         return f"extstorage {identity:016x} {volume}".encode()[:TAG_LENGTH]
@@ -131,18 +134,31 @@ class Mappings:
         return False
 
     def forget(self, volume: str) -> None:
-        """Drop the link."""
-        try:
-            os.unlink(self._link(volume))
-        except FileNotFoundError:
-            pass
+        """Drop the link, and one that a crash left half made."""
+        _unlink(self._new_link(volume))
+        _unlink(self._link(volume))
 
     def _remember(self, volume: str, path: str) -> None:
-        link = self._link(volume)
-        new = f"{os.path.dirname(link)}/.{volume}.{os.getpid()}"
-        state_directory(f"{self._provider}/attached")
-        os.symlink(path, new)
-        os.replace(new, link)
+        # One name per volume, not per process: a crash leaves at most one, and the next call
+        # takes it. Where two calls meet, the later one begins anew.
+        new = self._new_link(volume)
+        for _attempt in range(_ATTEMPTS):
+            state_directory(f"{self._provider}/attached")
+            _unlink(new)
+            try:
+                os.symlink(path, new)
+                os.replace(new, self._link(volume))
+            except (FileExistsError, FileNotFoundError):
+                continue
+            return
+        raise ProviderError(f"{new}: others make it and take it away all the time")
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
 
 
 def serves(device: LoopDevice, data: str) -> bool:

@@ -123,6 +123,9 @@ class Pool:
                 return directory, Lock(f"{directory}/lock", create=True, wait_s=0)
             except (ProviderError, FileNotFoundError):
                 pass  # a sweep came between the two steps
+            except OSError:
+                _delete(directory)
+                raise
 
 
 def _fill(volume: Volume, fill: Callable[[int], None]) -> None:
