@@ -16,6 +16,8 @@ unset CDPATH
 umask 077
 
 script=${0##*/}
+newline='
+'
 
 fail() {
     printf '%s: %s\n' "$script" "$1" >&2
@@ -103,9 +105,21 @@ extend() {
 prepare_volume() {
     [ -d "$directory" ] || mkdir -- "$directory" || [ -d "$directory" ] ||
         fail "cannot make $directory"
+    sweep "$1"
     new=$(mktemp --directory -- "${directory%/}/.new.$1.XXXXXX") || fail "cannot write to $directory"
     trap 'rm -rf -- "$new"' EXIT
     trap 'exit 1' HUP INT TERM
+    command exec 8<"$new"
+    flock --nonblock 8 || fail "somebody else took $new"
+}
+
+# Delete what calls that were killed have left of the volume in the making. Whoever is
+# still at it holds the lock.
+sweep() {
+    for left in "${directory%/}/.new.$1."??????; do
+        # shellcheck disable=SC2094  # a directory: it is locked, not read
+        [ ! -d "$left" ] || (flock --nonblock 7 && rm -rf -- "$left") 7<"$left" || :
+    done
 }
 
 # Give what prepare_volume made its name, at once and only if the name is free.
@@ -117,8 +131,11 @@ publish_volume() {
 
 # Print the loop device of the volume on this node, or nothing. The kernel compares
 # the files themselves, so that neither a similar name nor a deleted file is taken.
+# No pipe: the status of losetup would be lost in it.
 attached_device() {
-    losetup --noheadings --output NAME --associated "$image" | sed -n 1p
+    devices=$(losetup --noheadings --output NAME --associated "$image") ||
+        fail "cannot list loop devices"
+    printf '%s' "${devices%%"$newline"*}"
 }
 
 # Print the loop devices whose image somebody has deleted under them.
@@ -157,7 +174,10 @@ detach_device() {
 }
 
 detach_everything() {
-    for device in $(attached_device) $(orphaned_devices); do
+    # Assigned first: a failure inside a list of words would go unseen.
+    attached=$(attached_device)
+    orphaned=$(orphaned_devices)
+    for device in $attached $orphaned; do
         detach_device "$device"
     done
 }
