@@ -28,6 +28,8 @@ class ResultCollector:
         spent = getattr(report, "extstorage_seconds", {})
         for kind, seconds in spent.items():
             self._session.seconds[kind] += seconds
+        if reach := getattr(report, "extstorage_reach", None):
+            self._session.reach.add(reach)
         data = getattr(report, "extstorage", None)
         if data is not None:
             data["duration_s"] = round(self._seconds[report.nodeid], 4)

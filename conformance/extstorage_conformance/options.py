@@ -10,6 +10,8 @@ from extstorage.contract.releases import release as known_release
 from extstorage.nodes import spec
 from extstorage_conformance import catalogue, configuration
 from extstorage_conformance.configuration import Configuration, ConfigurationError
+from extstorage_conformance.faults.done import Done
+from extstorage_conformance.faults.extent import Extent
 from extstorage_conformance.rules import Profile
 from extstorage_conformance.session import SEVERAL_NODES, ConformanceSession
 from extstorage_conformance.suite import Request
@@ -82,6 +84,18 @@ def add_options(parser: pytest.Parser) -> None:
             f"--extstorage-{name}", metavar="FILE", help=f"write the report as {what} to this file"
         )
     group.addoption(
+        "--extstorage-only",
+        metavar="TRIAL",
+        action="append",
+        default=[],
+        help="of the faults, try only those whose name begins so: 'grow', 'grow fail losetup#1'",
+    )
+    group.addoption(
+        "--extstorage-resume",
+        action="store_true",
+        help="leave out the faults that passed before, if the provider is still the same",
+    )
+    group.addoption(
         "--extstorage-reap",
         action="store_true",
         help="remove what killed runs of this provider left behind, and end",
@@ -126,6 +140,7 @@ def session_from(config: pytest.Config) -> ConformanceSession | None:
         profile,
         options.extstorage_seed,
         _nodes(options.extstorage_nodes),
+        _extent(config, directory, profile),
     )
     return ConformanceSession(request, profile, _chosen(options.extstorage_rule))
 
@@ -189,6 +204,18 @@ def _chosen(rule_ids: list[str]) -> frozenset[str]:
     if unknown:
         raise pytest.UsageError(f"no rule has the id {unknown[0]}: --extstorage-rules lists them")
     return frozenset(rule_ids)
+
+
+def _extent(config: pytest.Config, provider: Path, profile: Profile) -> Extent:
+    options = config.option
+    done = Done(provider)
+    if options.extstorage_resume:
+        done.resume()
+    elif not hasattr(config, "workerinput"):
+        done.begin()
+    # Who names trials wants them all.
+    is_whole = profile is Profile.FULL or bool(options.extstorage_only)
+    return Extent(is_whole=is_whole, only=tuple(options.extstorage_only), done=done)
 
 
 def _worker(config: pytest.Config) -> int:

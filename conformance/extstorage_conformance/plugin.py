@@ -14,6 +14,7 @@ import pytest
 
 from extstorage_conformance import catalogue, checks
 from extstorage_conformance.collector import ResultCollector
+from extstorage_conformance.faults.progress import show_progress
 from extstorage_conformance.options import add_options, report_files, session_from
 from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reap import reap
@@ -134,6 +135,7 @@ def pytest_runtest_makereport(
         _carry(report, item, result)
     if session is not None and call.when == "teardown":
         report.__dict__["extstorage_seconds"] = session.take_seconds(item)
+        report.__dict__["extstorage_reach"] = session.take_reach(item)
     return report
 
 
@@ -173,6 +175,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not hasattr(session.config, "workerinput"):
         conformance.check()
+        show_progress(session.config)
         session.config.pluginmanager.register(ResultCollector(conformance), COLLECTOR)
 
 
@@ -198,6 +201,8 @@ def _finish(session: pytest.Session, conformance: ConformanceSession) -> None:
         report = json_report.document(
             verdict, seconds=conformance.seconds, **_run_facts(conformance)
         )
+        if conformance.reach:
+            report["faults"] = conformance.reach.document()
         files.write(report, conformance.provider_directory, wanted)
     other_failures = session.testsfailed > len(_broken(conformance))
     ended_normally = session.exitstatus in (
@@ -235,6 +240,9 @@ def pytest_terminal_summary(
             f"{len(session.unremoved)} volumes could not be removed: once the provider can, "
             "run the same with --extstorage-reap (extstorage conform DIR --reap)"
         )
+    if session.reach:
+        for line in session.reach.lines():
+            terminalreporter.write_line(line)
     for line in terminal.lines(session.verdict(), **_run_facts(session)):
         terminalreporter.write_line(line)
     if any(breaks_conformance(result) for result in session.results):

@@ -14,6 +14,7 @@ import pytest
 from extstorage.nodes import spec
 from extstorage.nodes.node import NodeError
 from extstorage_conformance.devices import METER
+from extstorage_conformance.faults.reach import Reach
 from extstorage_conformance.nodeset import LOCAL
 from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reports import failure
@@ -40,7 +41,8 @@ class ConformanceSession:
     """The rules chosen for this run, and their results so far.
 
     ``seconds`` says where the time went: inside scripts, in device I/O, and in all.
-    ``unremoved`` names the volumes that the provider refused to remove.
+    ``reach`` adds up the faults that were tried. ``unremoved`` names the volumes that the
+    provider refused to remove.
     """
 
     request: Request
@@ -51,6 +53,7 @@ class ConformanceSession:
         default_factory=lambda: {"wall": 0.0, "scripts": 0.0, "devices": 0.0}
     )
     unremoved: list[str] = field(default_factory=list)
+    reach: Reach = field(default_factory=Reach)
     _suites: dict[str, Suite] = field(default_factory=dict)
     _no_nodes: str = ""
 
@@ -150,6 +153,11 @@ class ConformanceSession:
         subject = _subject(item)
         calls = subject.calls if subject is not None else []
         return {"scripts": sum(call.seconds for call in calls), "devices": METER.take()}
+
+    def take_reach(self, item: pytest.Item) -> dict[str, Any]:
+        """Return the faults that a test tried, as a JSON object; empty if it tried none."""
+        subject = _subject(item)
+        return subject.reach.to_json() if subject is not None and subject.reach else {}
 
     def verdict(self) -> Verdict:
         """Return the verdict on the results so far."""

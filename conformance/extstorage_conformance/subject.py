@@ -8,6 +8,7 @@ from extstorage.contract.methods import method as contract_method
 from extstorage.contract.variables import ALWAYS_SENT_PARAMETERS, PARAMETER_PREFIX
 from extstorage.host.disk import Disk
 from extstorage.host.errors import OpExecError
+from extstorage_conformance.faults.reach import Reach
 from extstorage_conformance.violation import Blocked, NotApplicable
 from extstorage_conformance.volume import Volume
 
@@ -42,7 +43,7 @@ class Subject:
     Every volume is registered, in the run's journal too, before the script
     that makes it runs; ``restore`` removes what is registered, whatever came of
     the check. ``excused`` is set when the check ended early: what is left then
-    is no leak of its own.
+    is no leak of its own. ``reach`` adds up the faults that the check tried.
     """
 
     def __init__(self, suite: Suite, nodes: int = 1) -> None:
@@ -60,6 +61,7 @@ class Subject:
         self.excused = False
         self.survey = suite.survey_of(self.nodes)
         self.baseline = self.survey.take()
+        self.reach = Reach()
 
     def provides(self, method: str) -> bool:
         """Return whether the provider has a script for ``method``."""

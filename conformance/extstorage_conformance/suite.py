@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from extstorage.contract.releases import release
 from extstorage.host.daemon import Host
 from extstorage.nodes.node import NodeError
 from extstorage_conformance.configuration import Configuration, expand
+from extstorage_conformance.faults.extent import Extent
 from extstorage_conformance.inventory import Survey
 from extstorage_conformance.journal import Journal
 from extstorage_conformance.naming import Namer, new_run
@@ -32,7 +33,8 @@ class Request:
 
     ``seed`` decides what a check draws at random: the same seed, the same draws. ``nodes`` is
     None when the user left it to the suite: this machine, and namespaces for rules that need
-    more than one node.
+    more than one node. ``extent`` says which faults of the
+    sweep are tried.
     """
 
     provider_directory: Path
@@ -42,6 +44,7 @@ class Request:
     profile: Profile = Profile.STANDARD
     seed: int = 1
     nodes: str | None = None
+    extent: Extent = field(default_factory=Extent)
 
 
 class Suite:
@@ -59,6 +62,7 @@ class Suite:
         self.release = release(request.release)
         self.profile = request.profile
         self.seed = request.seed
+        self.extent = request.extent
         self.run = new_run()
         self.namer = Namer(self.run, request.worker)
         self.unremoved: list[str] = []

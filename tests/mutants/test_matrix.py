@@ -23,6 +23,7 @@ from extstorage.contract.methods import METHOD_NAMES
 from tests.mutants.build import Mutant, all_mutants, build
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 Report = dict[str, Any]
@@ -39,7 +40,7 @@ def test_mutant_is_caught_by_its_rule_and_by_no_other(
     named = set(mutant.breaks)
     rule_ids = affected_rules(mutant, shared_directory(tmp_path_factory)) if whole else named
 
-    report = conform(build(mutant, tmp_path), tmp_path, rule_ids)
+    report = conform(build(mutant, tmp_path), tmp_path, rule_ids, faults_of(mutant))
 
     failed = {rule["id"] for rule in report["rules"] if rule["outcome"] == "failed"}
     assert not [rule["message"] for rule in report["rules"] if rule["outcome"] == "error"]
@@ -55,8 +56,23 @@ def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory.parent if "PYTEST_XDIST_WORKER" in os.environ else directory
 
 
-def conform(provider: Path, directory: Path, rule_ids: set[str]) -> Report:
-    """Judge ``provider`` by the rules named, or by the standard profile if none is."""
+def faults_of(mutant: Mutant) -> set[str]:
+    """Return the methods whose faults are all tried: those that ``mutant`` changes.
+
+    When it changes what all scripts share, or a rule asks for faults but no script is changed,
+    the sample of the profile has to do.
+    """
+    changed = changed_files(mutant)
+    return changed if changed <= set(METHOD_NAMES) else set()
+
+
+def conform(
+    provider: Path, directory: Path, rule_ids: set[str], faults_of: Iterable[str] = ()
+) -> Report:
+    """Judge ``provider`` by the rules named, or by the standard profile if none is.
+
+    Rules of the group CRASH try every fault of the methods ``faults_of``, or a sample of all.
+    """
     path = directory / "report.json"
     completed = subprocess.run(
         [
@@ -65,6 +81,7 @@ def conform(provider: Path, directory: Path, rule_ids: set[str]) -> Report:
             f"--extstorage-provider={provider}",
             f"--extstorage-json={path}",
             *(f"--extstorage-rule={rule_id}" for rule_id in sorted(rule_ids)),
+            *(f"--extstorage-only={method}" for method in sorted(faults_of)),
         ],
         cwd=directory,
         env=os.environ | {"XDG_STATE_HOME": str(directory / "state")},

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 GROUPS = (
     "disc", "lint", "param", "env", "env_failures", "verify", "create", "attach", "detach",
     "remove", "grow", "setinfo", "snap", "open", "data", "idem", "leak", "conc",
+    "crash",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge, stamps
 from extstorage_conformance.checks.test_param import invalid_values
-from extstorage_conformance.faults import without_tools, without_writes
+from extstorage_conformance.faults.limits import without_tools, without_writes
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked, NotApplicable
 

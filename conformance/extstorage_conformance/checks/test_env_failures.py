@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from extstorage.contract.methods import METHOD_NAMES
 from extstorage_conformance import judge
 from extstorage_conformance.comparison import as_ganeti_calls, compare
-from extstorage_conformance.faults import without_tools, without_writes
+from extstorage_conformance.faults.limits import without_tools, without_writes
 from extstorage_conformance.life import ordinary
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked

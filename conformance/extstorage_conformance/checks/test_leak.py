@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from extstorage.contract.variables import PARAMETER_PREFIX
 from extstorage_conformance import judge
-from extstorage_conformance.faults import without_writes
+from extstorage_conformance.faults.limits import without_writes
 from extstorage_conformance.life import ordinary, snapshot_of, through
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import NotApplicable

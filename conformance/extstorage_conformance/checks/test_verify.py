@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
 from extstorage_conformance.checks.test_param import invalid_values
-from extstorage_conformance.faults import without_tools
+from extstorage_conformance.faults.limits import without_tools
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked, NotApplicable
 

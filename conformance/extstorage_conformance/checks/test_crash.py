@@ -1,0 +1,136 @@
+"""Rules about what breaks on the way: commands that fail, scripts that are killed, full disks.
+
+Each rule runs a method's script once under the tracer, which sees the external commands and
+system calls that reach outside, and then once for each of these boundaries with a fault there.
+What the calls owe afterwards is judged with ordinary calls. The order is that of the script's
+own steps, so there is no seed; nothing is tried twice. Every call may take run.script_timeout.
+Profile standard samples each class of boundary, full tries them all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extstorage_conformance import judge
+from extstorage_conformance.faults import choices
+from extstorage_conformance.faults.scenes import SCENES
+from extstorage_conformance.faults.sweep import sweep
+from extstorage_conformance.rules import Level, Profile, rule
+
+if TYPE_CHECKING:
+    from extstorage_conformance.subject import Subject
+
+_POWER = "derived: power fails, and the out-of-memory killer strikes, between any two steps"
+
+
+@rule("ES-CRASH-01", Level.MUST, source=_POWER, profile=Profile.STANDARD, needs=("device",))
+def test_killed_create(subject: Subject) -> None:
+    """After SIGKILL anywhere in create, create makes a whole volume, or remove leaves nothing."""
+    sweep(subject, ("create",), choices.kills)
+
+
+@rule("ES-CRASH-02", Level.MUST, source=_POWER, profile=Profile.STANDARD, needs=("device",))
+def test_killed_attach(subject: Subject) -> None:
+    """After SIGKILL anywhere in attach, attach gives one mapping with the data; detach ends it."""
+    sweep(subject, ("attach",), choices.kills)
+
+
+@rule("ES-CRASH-03", Level.MUST, source=_POWER, profile=Profile.STANDARD, needs=("device",))
+def test_killed_detach(subject: Subject) -> None:
+    """After SIGKILL anywhere in detach, detach completes it, and attach gives the volume back."""
+    sweep(subject, ("detach",), choices.kills)
+
+
+@rule("ES-CRASH-04", Level.MUST, source=_POWER, profile=Profile.STANDARD, needs=("device",))
+def test_killed_remove(subject: Subject) -> None:
+    """After SIGKILL anywhere in remove, remove completes it and leaves nothing."""
+    sweep(subject, ("remove",), choices.kills)
+
+
+@rule("ES-CRASH-05", Level.MUST, source=_POWER, profile=Profile.STANDARD, needs=("device",))
+def test_killed_grow(subject: Subject) -> None:
+    """After SIGKILL anywhere in grow the data is intact, and grow reaches the size."""
+    sweep(subject, ("grow",), choices.kills)
+
+
+@rule("ES-CRASH-13", Level.MUST, source=_POWER, profile=Profile.STANDARD, needs=("device",))
+def test_killed_elsewhere(subject: Subject) -> None:
+    """After SIGKILL anywhere in setinfo, snapshot, open or close the same call completes it.
+
+    The volume's data is intact, its metadata is what it was or what it was to
+    be, and a snapshot is whole or not there.
+    """
+    sweep(subject, ("setinfo", "snapshot", "open", "close"), choices.kills)
+
+
+@rule(
+    "ES-CRASH-07",
+    Level.MUST,
+    source="derived: lib/storage/extstorage.py knows of a failure by the exit status alone",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_every_failure_counts(subject: Subject) -> None:
+    """When any one command or system call fails, the script fails, or has done its work anyway.
+
+    If it fails the volume is usable or cleanly absent, and the same call again
+    succeeds. Exit 0 without the work is the commonest grave fault of real
+    providers, and the good path never shows it.
+    """
+    sweep(subject, SCENES, choices.failures)
+
+
+@rule(
+    "ES-CRASH-08",
+    Level.MUST,
+    source="derived: an operator who is not told which program to install cannot help himself",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_missing_tool_is_named(subject: Subject) -> None:
+    """When a tool is not installed, the script fails and names it, or does its work without."""
+    for tried in sweep(subject, SCENES, choices.missing_tools):
+        call, tool = tried.call, str(dict(tried.trial.fault.orders)["tool"])
+        if call.failed:
+            said = call.output.strip().splitlines()[-1:] or ["nothing"]
+            judge.holds(tool in call.output, f"the name of the missing {tool}", said[0], call)
+
+
+@rule(
+    "ES-CRASH-10",
+    Level.SHOULD,
+    source="lib/utils/process.py (a command whose time is up gets SIGTERM)",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_sigterm_can_be_retried(subject: Subject) -> None:
+    """After SIGTERM anywhere in a script the same call can be made again, and completes it."""
+    sweep(subject, SCENES, choices.terminations)
+
+
+@rule(
+    "ES-CRASH-12",
+    Level.MUST,
+    source="derived: a full disk is the fault that every node meets one day",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_full_file_systems(subject: Subject) -> None:
+    """With every file system full a script fails, or has done its work, and nothing is half done.
+
+    A volume that could not be grown has its old size. Once there is space again
+    the same call succeeds.
+    """
+    sweep(subject, SCENES, choices.full_file_systems)
+
+
+@rule(
+    "ES-CRASH-14",
+    Level.SHOULD,
+    source="derived: an error makes a file system read-only; the log fills up first",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_unwritable_places(subject: Subject) -> None:
+    """With every file system read-only, or no room for its log, a script fails or does its work."""
+    sweep(subject, SCENES, choices.unwritable_places)

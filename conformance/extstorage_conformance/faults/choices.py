@@ -1,0 +1,96 @@
+"""Which trials a recorded call gives, all of them or a sample of every class of boundary."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from extstorage_conformance.faults import fault
+from extstorage_conformance.faults.trial import Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from extstorage_conformance.faults.boundary import Boundary
+    from extstorage_conformance.faults.sweep import Recorded
+
+
+def failures(recorded: Recorded) -> Iterator[Trial]:
+    """Yield one trial for each boundary that fails; of alike reads the first stands for all."""
+    boundaries = list(recorded.calls.failing())
+    for boundary in boundaries if recorded.is_whole else _sample(boundaries, recorded.sampled):
+        yield Trial(recorded.calls.method, fault.failing(boundary))
+
+
+def _sample(boundaries: list[Boundary], sampled: set[str]) -> Iterator[Boundary]:
+    """Yield each tool once, the last change, and what is of a kind that no method had before."""
+    changes = [each for each in boundaries if each.leaves_something]
+    tools: set[str] = set()
+    for boundary in boundaries:
+        is_new = boundary.tool not in tools if boundary.is_command else boundary.kind not in sampled
+        if is_new or boundary is (changes or boundaries)[-1]:
+            (tools if boundary.is_command else sampled).add(
+                boundary.tool if boundary.is_command else boundary.kind
+            )
+            yield boundary
+
+
+def kills(recorded: Recorded) -> Iterator[Trial]:
+    """Yield the trials in which SIGKILL ends the script, after each change and inside commands.
+
+    A kill between two changes leaves what the first one left: it is the same trial. After each
+    kill the same call is made again, and in a second trial the one that takes the method back.
+    """
+    method, leaving = recorded.calls.method, list(recorded.calls.leaving())
+    for number, boundary in enumerate(leaving if recorded.is_whole else _spread(leaving)):
+        killed = fault.signalled(boundary, signal.SIGKILL)
+        if recorded.is_whole:
+            yield Trial(method, killed)
+            yield Trial(method, killed, opposite=True)
+        else:
+            yield Trial(method, killed, opposite=bool(number % 2))
+        if boundary.inside > 1:
+            yield Trial(method, fault.signalled_inside(boundary, signal.SIGKILL))
+
+
+def terminations(recorded: Recorded) -> Iterator[Trial]:
+    """Yield the trials in which SIGTERM reaches the script, after each change."""
+    leaving = list(recorded.calls.leaving())
+    for boundary in leaving if recorded.is_whole else leaving[len(leaving) // 2 :][:1]:
+        yield Trial(recorded.calls.method, fault.signalled(boundary, signal.SIGTERM))
+
+
+def hangs(recorded: Recorded) -> Iterator[Trial]:
+    """Yield the trials in which a command never ends."""
+    for boundary in recorded.calls.failing():
+        if boundary.is_command:
+            yield Trial(recorded.calls.method, fault.hanging(boundary))
+
+
+def missing_tools(recorded: Recorded) -> Iterator[Trial]:
+    """Yield the trials in which a tool is not installed."""
+    for tool in recorded.calls.tools:
+        yield Trial(recorded.calls.method, fault.missing(tool))
+
+
+def full_file_systems(recorded: Recorded) -> Iterator[Trial]:
+    """Yield the trials in which there is no space, or no more after half of the writing."""
+    half = recorded.taken // 2
+    if recorded.taken and (recorded.is_whole or not half):
+        yield Trial(recorded.calls.method, fault.full())
+    if half:
+        yield Trial(recorded.calls.method, fault.full(half))
+
+
+def unwritable_places(recorded: Recorded) -> Iterator[Trial]:
+    """Yield the trials in which nothing can be written to: read-only, or no room for a log."""
+    if next(recorded.calls.leaving(), None) is not None:
+        yield Trial(recorded.calls.method, fault.read_only())
+    if recorded.said:
+        yield Trial(recorded.calls.method, fault.log_full())
+
+
+def _spread(boundaries: list[Boundary]) -> list[Boundary]:
+    """Return a middle one and the last one."""
+    places = {len(boundaries) // 2, len(boundaries) - 1}
+    return [boundaries[place] for place in sorted(places)] if boundaries else []

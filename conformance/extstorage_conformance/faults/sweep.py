@@ -1,0 +1,142 @@
+"""The sweep: every boundary of every method, in the order of the call maps, the same every time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from extstorage_conformance.faults import progress, scenes, tracing
+from extstorage_conformance.faults.boundary import CallMap
+from extstorage_conformance.faults.trial import attempt
+from extstorage_conformance.violation import Blocked, NotApplicable, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from extstorage_conformance.faults.extent import Extent
+    from extstorage_conformance.faults.reach import Reach
+    from extstorage_conformance.faults.scenes import Scene
+    from extstorage_conformance.faults.trial import Trial, Tried
+    from extstorage_conformance.subject import Subject
+    from extstorage_conformance.suite import Suite
+
+_SHOWN = 5
+_WORST = 20
+"""So many broken trials of one rule are enough: the provider has to be mended first."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One undisturbed call under the tracer: its map, and what ``tracing.Traced`` counts.
+
+    ``is_whole`` is the extent's. ``sampled`` holds the kinds of boundaries that a sample of this
+    run has had of other methods.
+    """
+
+    calls: CallMap
+    taken: int
+    said: int
+    is_whole: bool
+    sampled: set[str]
+
+
+@dataclass
+class Sweep:
+    """The sweep over one suite's provider; what was recorded serves all rules."""
+
+    recorded: dict[str, Recorded] = field(default_factory=dict)
+    sampled: set[str] = field(default_factory=set)
+
+    def record(self, scene: Scene, *, is_whole: bool) -> Recorded:
+        """Return what the scene's call does when nothing is broken, recorded when first asked."""
+        known = self.recorded.get(scene.method)
+        if known is None:
+            _warm_up(scene)
+            scene.ready()
+            first = tracing.run(scene.subject, scene.invocation())
+            if first.call.failed:
+                reason = first.call.fail_reason
+                raise Blocked(f"{scene.method} failed under the tracer ({reason})", first.call)
+            scene.judge_done(first.call)
+            scene.back()
+            calls = CallMap.of(scene.method, first.steps)
+            known = Recorded(calls, first.taken, first.said, is_whole, self.sampled)
+            self.recorded[scene.method] = known
+        return known
+
+
+_sweeps: WeakKeyDictionary[Suite, Sweep] = WeakKeyDictionary()
+
+
+def _warm_up(scene: Scene) -> None:
+    """Call once without the tracer: what is only made at a first call is no step of the others."""
+    try:
+        scene.ready()
+        scene.judge_done(scenes.given(scene))
+        scene.back()
+    except Violation as violation:
+        raise Blocked(f"without any fault: {violation}", violation.call) from None
+
+
+def sweep(
+    subject: Subject, methods: Iterable[str], trials: Callable[[Recorded], Iterable[Trial]]
+) -> list[Tried]:
+    """Try what ``trials`` chooses of each method's recorded call.
+
+    Raises Violation for those that break what they owe, NotApplicable when there is nothing to
+    try, Blocked when a step before a trial fails.
+    """
+    extent, reach = subject.suite.extent, subject.reach
+    of_suite = _sweeps.setdefault(subject.suite, Sweep())
+    tried: list[Tried] = []
+    for method in methods:
+        if subject.uses(method) and extent.wants_method(method):
+            scene = scenes.scene_of(subject, method)
+            recorded = of_suite.record(scene, is_whole=extent.is_whole)
+            reach.know(recorded.calls)
+            wanted = [trial for trial in trials(recorded) if extent.wants(trial)]
+            tried += _try_all(scene, wanted, extent, reach)
+    if not tried and not reach.skipped:
+        raise NotApplicable("none of the scripts has a boundary of this kind")
+    broken = [each for each in tried if each.violation is not None]
+    if broken:
+        raise _together(broken, len(tried))
+    return tried
+
+
+def _try_all(scene: Scene, trials: list[Trial], extent: Extent, reach: Reach) -> Iterator[Tried]:
+    broken = 0
+    for number, trial in enumerate(trials, start=1):
+        progress.show(f"{number}/{len(trials)} {trial.name}")
+        if extent.done is not None and extent.done.has(trial):
+            reach.skipped += 1
+            continue
+        started = time.monotonic()
+        try:
+            tried = attempt(scene, trial)
+        except Blocked:
+            if not broken:
+                raise
+            break  # what a broken trial left stands in the way of the next
+        reach.note(tried, time.monotonic() - started)
+        if tried.violation is None and extent.done is not None:
+            extent.done.note(trial)
+        broken += tried.violation is not None
+        yield tried
+        if broken >= _WORST:
+            break
+
+
+def _together(broken: list[Tried], tried: int) -> Violation:
+    """Return the violation of the shortest trial, with the names of the others."""
+    first = broken[0].violation
+    assert first is not None  # noqa: S101 - for the type checker
+    others = [each.trial.name for each in broken[1:]]
+    more = ""
+    if others:
+        shown = "; ".join(others[:_SHOWN])
+        rest = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        more = f"\n            also broken, of {tried} trials: {shown}{rest}"
+    return Violation(first.expected, first.got + more, first.call)

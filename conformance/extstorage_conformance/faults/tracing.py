@@ -1,0 +1,105 @@
+"""Making a call under the tracer: an Invocation like any other, run through its host."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from extstorage.nodes.local import LocalNode
+from extstorage_conformance.faults.tracer.__main__ import CANNOT_TRACE
+from extstorage_conformance.violation import CannotRun
+
+if TYPE_CHECKING:
+    from extstorage.host.call import Call
+    from extstorage.host.daemon import Host
+    from extstorage.host.invocation import Invocation
+    from extstorage_conformance.faults.fault import Fault
+    from extstorage_conformance.subject import Subject
+
+INTERPRETERS = (
+    "sh", "bash", "dash", "ksh", "mksh", "zsh", "busybox", "env", "python", "pypy", "perl", "ruby",
+    "php", "lua", "tclsh", "node",
+)  # fmt: skip
+"""Programs that run the script's own code, by name without a version: no external commands."""
+_PACKAGE = Path(__file__).parents[2]
+_CODE = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1));"
+    " from extstorage_conformance.faults.tracer.__main__ import main; main()"
+)
+_NODE_PYTHON = "/usr/bin/python3"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A call that was made under the tracer.
+
+    ``fired`` says whether the fault came to pass; ``steps`` are what the script did, ``taken``
+    how many system calls asked for space in a file system, ``said`` how many wrote to standard
+    output or error.
+    """
+
+    call: Call
+    fired: bool
+    steps: tuple[dict[str, Any], ...]
+    taken: int
+    said: int
+
+
+def run(subject: Subject, invocation: Invocation, fault: Fault | None = None) -> Traced:
+    """Make a call under the tracer, with a fault or only to see what it does.
+
+    Raises CannotRun if this node cannot trace.
+    """
+    report = f"{subject.host.log_directory}/trace-{next(_numbers)}.json"
+    call = subject.run(under_tracer(subject.host, invocation, report, fault))
+    if call.exit_code == CANNOT_TRACE:
+        raise CannotRun(f"scripts cannot be traced here: {call.output.strip()[-200:]}")
+    try:
+        told = json.loads(subject.host.node.read_file(report))
+    except (OSError, ValueError):
+        # The tracer itself was killed, with a script that did not end.
+        told = {"fired": True, "steps": [], "taken": 0, "said": 0}
+    return Traced(call, told["fired"], tuple(told["steps"]), told["taken"], told["said"])
+
+
+def under_tracer(
+    host: Host, invocation: Invocation, report: str, fault: Fault | None
+) -> Invocation:
+    """Return the invocation of the tracer that runs the script of ``invocation``."""
+    python, package = _tracer(host)
+    plan = {
+        "report": report,
+        "provider": invocation.provider.path,
+        "names": _names(invocation) | {str(Path(host.log_directory).parent): "RUN"},
+        "interpreters": INTERPRETERS,
+        **dict(fault.orders if fault else ()),
+    }
+    words = (python, "-I", "-S", "-c", _CODE, package, json.dumps(plan))
+    return invocation.replace(argv=(*words, *invocation.argv))
+
+
+def _tracer(host: Host) -> tuple[str, str]:
+    """Return the node's Python and the directory from which it imports the tracer."""
+    if isinstance(host.node, LocalNode):
+        return sys.executable, str(_PACKAGE)
+    target = f"{host.log_directory}/tracer"
+    if not host.node.is_directory(target):
+        inside = f"{target}/extstorage_conformance/faults/tracer"
+        host.node.copy_directory(str(Path(__file__).parent / "tracer"), inside)
+    return _NODE_PYTHON, target
+
+
+def _names(invocation: Invocation) -> dict[str, str]:
+    """Return what stands in the paths of one call only, longest first, and what it means."""
+    names = ("VOL_SNAPSHOT_NAME", "VOL_NAME", "VOL_UUID")
+    values = {
+        invocation.environment[name]: name
+        for name in names
+        if len(invocation.environment.get(name, "")) > len(name)
+    }
+    return dict(sorted(values.items(), key=lambda item: -len(item[0])))
