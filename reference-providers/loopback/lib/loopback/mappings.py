@@ -111,7 +111,7 @@ class Mappings:
         give_up = time.monotonic() + _PATIENCE_S
         while not self._let_go(path, volume, read_only=read_only):
             if time.monotonic() > give_up:
-                from loopback.users import users_of
+                from extstorage.provider.users import users_of
 
                 raise ProviderError(f"{path} is in use ({users_of(path)}): stop it, detach again")
             time.sleep(0.05)

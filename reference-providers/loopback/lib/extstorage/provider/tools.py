@@ -8,6 +8,10 @@ import signal
 
 from extstorage.provider.errors import ProviderError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 TIMEOUT_S = 300.0
 _SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -20,8 +24,13 @@ class ToolError(ProviderError):
         self.status = status
 
 
-def run(program: str, *words: str, timeout_s: float = TIMEOUT_S) -> str:
+def run(
+    program: str, *words: str, timeout_s: float = TIMEOUT_S, launcher: Sequence[str] = ()
+) -> str:
     """Run ``program`` with the arguments ``words``; return what it printed on stdout.
+
+    ``launcher`` is a command that runs it, such as ``("nice", "-n", "5")``; an error names
+    ``program`` all the same.
 
     It sees an empty stdin, ``LC_ALL=C`` and no other descriptors. A relative
     directory in PATH is not searched, since a script's working directory is the
@@ -29,12 +38,13 @@ def run(program: str, *words: str, timeout_s: float = TIMEOUT_S) -> str:
     exits non-zero, dies of a signal, or was killed because it was not done after
     ``timeout_s`` seconds.
     """
-    path = _find(program)
+    argv = [*launcher, program, *words]
+    path = _find(argv[0])
     # Files, not pipes: a child that the program leaves behind cannot keep the script waiting.
     output = os.memfd_create("stdout")
     errors = os.memfd_create("stderr")
     try:
-        status = _wait(_spawn(path, [program, *words], output, errors), timeout_s)
+        status = _wait(_spawn(path, argv, output, errors), timeout_s)
         if status != 0:
             raise ToolError(_failure(program, status, _text(errors), timeout_s), status)
         return _text(output)
