@@ -1,0 +1,48 @@
+#!/bin/sh
+# What conformance.toml calls: a volume group on a disk of the run's own nodes.
+#
+#   make      make the group and its area, on the first node
+#   join      let this node take part; after each boot
+#   metadata  print what setinfo has said about VOL_NAME
+set -eu
+
+DISK=/dev/disk/by-id/extstorage-disk1 # no machine that is in use has one
+
+start_sanlock() {
+    if ! sanlock client status >/dev/null 2>&1; then
+        mkdir -p /run/sanlock
+        # No watchdog: a node of a test run may lose its storage and live.
+        sanlock daemon -w 0 -U root -G root -h 0 -l 0
+    fi
+    until sanlock client status >/dev/null 2>&1; do
+        sleep 0.1
+    done
+}
+
+# The number of this node among all nodes.
+number() {
+    count=0
+    for name in $NODES; do
+        count=$((count + 1))
+        if [ "$name" = "$NODE" ]; then
+            echo "$count"
+        fi
+    done
+}
+
+case $1 in
+make)
+    start_sanlock
+    vgcreate --quiet "$EXTP_GROUP" "$DISK"
+    ./area make "$EXTP_GROUP" 1
+    ;;
+join)
+    start_sanlock
+    ./area join "$EXTP_GROUP" "$(number)" 1
+    ;;
+metadata)
+    name=$(printf %s "$VOL_NAME" | sed 's/_/+u/g')
+    lvs --noheadings --options lv_tags "$EXTP_GROUP/$name" | tr , '\n' |
+        sed -n 's/^ *extstorage\.info=//p'
+    ;;
+esac

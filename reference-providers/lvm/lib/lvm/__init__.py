@@ -1,0 +1,1 @@
+"""The LVM provider: volumes are logical volumes of a group that all nodes share."""

@@ -1,0 +1,116 @@
+"""The ``area`` command: ``area make GROUP``, ``area join GROUP NUMBER`` and so on."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from extstorage.provider import InvalidInputError, ProviderError
+from extstorage.provider.errors import printable
+from lvm import names
+from lvm.area import NODES, SIZE, Area
+from lvm.commands import lvm
+from lvm.protection import lease, lockspace_name, protection
+from lvm.sanlock import Sanlock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+_USAGE = """usage: area make GROUP [IO_TIMEOUT]       once, on one node
+       area join GROUP NUMBER [IO_TIMEOUT]  on every node after each boot; NUMBER 1 to 250, its own
+       area leave GROUP                    on a node that stops
+       area forget GROUP NUMBER            on any node: that node is dead, you have made sure
+IO_TIMEOUT is sanlock's, in seconds, by default 10: a dead node is known after 8 times that + 60.
+"""
+
+
+def main() -> NoReturn:
+    """Do what the arguments say; exit 0, 1 if it failed, 2 if they are wrong."""
+    words = sys.argv[1:]
+    if words in (["-h"], ["--help"]):
+        sys.stdout.write(_USAGE)
+        sys.exit(0)
+    try:
+        _run(words)
+    except ProviderError as error:
+        sys.stderr.write(f"area: {printable(str(error))}\n")
+        sys.exit(error.exit_code)
+    sys.exit(0)
+
+
+def _run(words: list[str]) -> None:
+    commands: dict[tuple[str, int], Callable[..., None]] = {
+        ("make", 2): make, ("make", 3): make,
+        ("join", 3): join, ("join", 4): join,
+        ("leave", 2): leave,
+        ("forget", 3): forget,
+    }  # fmt: skip
+    command = commands.get((words[0], len(words))) if words else None
+    if command is None:
+        sys.stderr.write(_USAGE)
+        sys.exit(2)
+    command(words[1], *(_number(word) for word in words[2:]))
+
+
+def _number(word: str) -> int:
+    if word.isascii() and word.isdigit() and 1 <= int(word) <= NODES:
+        return int(word)
+    raise InvalidInputError(f"expected a number from 1 to {NODES}, found {word!a}")
+
+
+def make(group: str, io_timeout_s: int = 0) -> None:
+    """Make the area; a group that lvmlockd locks needs no lease in it."""
+    _make_volume(group)
+    if _lock_type(group) in ("", "none"):
+        place = f"{lockspace_name(group)}:0:{Area(group).path}:0"
+        Sanlock().make(place, lease(group), io_timeout_s)
+
+
+def _make_volume(group: str) -> None:
+    """Make the volume, active on this node; nobody has said anything in it yet."""
+    words = ["--name", names.AREA, "--wipesignatures=y", "--zero=y"]
+    lvm("lvcreate", *words, f"--size={SIZE}b", group)
+    lvm("lvchange", "--activate=sy", f"{group}/{names.AREA}")
+    area = Area(group)
+    if area.size() > SIZE:
+        lvm("lvextend", f"--size={area.size()}b", f"{group}/{names.AREA}")
+    descriptor = area.open()
+    try:
+        for node in range(1, NODES + 1):
+            area.write(descriptor, node, b"")
+    finally:
+        os.close(descriptor)
+
+
+def _lock_type(group: str) -> str:
+    return lvm("vgs", "--noheadings", "--options=vg_lock_type", group).strip()
+
+
+def join(group: str, number: int, io_timeout_s: int = 0) -> None:
+    """Let this node take part as node ``number``; sanlock must be running."""
+    lvm("lvchange", "--activate=sy", f"{group}/{names.AREA}")
+    if _lock_type(group) in ("", "none"):
+        Sanlock().join(_place(group, number), io_timeout_s)
+
+
+def leave(group: str) -> None:
+    """End this node's part; it must have no volume of the group attached."""
+    own = lockspace_name(group)
+    sanlock = Sanlock()
+    for lockspace in sanlock.lockspaces():
+        if lockspace.name == own:
+            sanlock.leave(_place(group, lockspace.host_id))
+    lvm("lvchange", "--activate=n", f"{group}/{names.AREA}")
+
+
+def forget(group: str, number: int) -> None:
+    """Let nothing that the dead node ``number`` had open keep the others from it."""
+    holds = protection(group, none=False).holds
+    if holds is not None:
+        holds.forget(number)
+
+
+def _place(group: str, number: int) -> str:
+    return f"{lockspace_name(group)}:{number}:{Area(group).path}:0"

@@ -1,0 +1,148 @@
+"""Snapshots: of a thin volume at once, of a linear one by a copy.
+
+LVM's snapshot of a linear volume is no volume for Ganeti: it cannot be deactivated without its
+origin, it lives on the node that made it only, and with it the origin must not be active anywhere
+else. So here it lives for as long as it takes to copy what it has frozen into a volume that has
+nothing to do with the origin any more.
+"""
+
+from __future__ import annotations
+
+from extstorage.provider import ProviderError
+from lvm import names
+from lvm.attaching import EXCLUSIVE, SHARED
+from lvm.makers import Maker, is_at_work
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lvm.device import BlockDevice
+    from lvm.group import LogicalVolume
+    from lvm.protection import Protection
+    from lvm.provider import Lvm
+
+
+def freeze(provider: Lvm, name: str, snapshot: str) -> None:
+    """Make the volume ``snapshot`` what the volume ``name`` is now; I/O to ``name`` goes on."""
+    protection = provider.protection()
+    _expect_no_writer_elsewhere(protection, name)
+    active = provider.device(name)
+    if active is not None:
+        active.flush()
+    origin = provider.volumes().volume(name)
+    if origin.is_thin:
+        _freeze_thin(provider, protection, name, snapshot)
+        return
+    made = (snapshot, names.temporary_snapshot(name))
+    with Maker(provider.group, made, protection) as maker:
+        _Copy(provider, protection, origin, snapshot, maker.name).run()
+
+
+def _expect_no_writer_elsewhere(protection: Protection, name: str) -> None:
+    conflict = protection.holds.conflict(name, exclusive=True) if protection.holds else None
+    if conflict:
+        raise ProviderError(f"{conflict}: a snapshot can be made there only")
+
+
+def _freeze_thin(provider: Lvm, protection: Protection, name: str, snapshot: str) -> None:
+    from lvm.making import add
+
+    add(provider, protection, snapshot, "--snapshot", provider.volumes().path(name))
+
+
+class _Copy:
+    """A frozen copy of the linear volume ``origin``."""
+
+    def __init__(
+        self,
+        provider: Lvm,
+        protection: Protection,
+        origin: LogicalVolume,
+        snapshot: str,
+        maker: str,
+    ) -> None:
+        self._provider = provider
+        self._protection = protection
+        self._origin = origin
+        self._snapshot = snapshot
+        self._frozen = names.temporary_snapshot(origin.name)
+        self._maker = maker
+        self._volumes = provider.volumes()
+
+    def run(self) -> None:
+        """Make the copy, or leave everything as it was and raise ProviderError."""
+        from lvm.making import add, linear
+
+        words = linear(self._provider, self._origin.size)
+        add(self._provider, self._protection, self._snapshot, *words, maker=self._maker)
+        try:
+            self._fill()
+            _expect_no_writer_elsewhere(self._protection, self._origin.name)
+            with self._protection.metadata():
+                self._volumes.finish(self._snapshot, self._maker)
+        except BaseException:
+            self._discard()
+            raise
+
+    def _fill(self) -> None:
+        from lvm.copying import copy
+
+        was_active = self._provider.device(self._origin.name) is not None
+        try:
+            source = self._freeze()
+            self._volumes.activate_known(self._snapshot, EXCLUSIVE)
+            copy(source.path, self._provider.active_device(self._snapshot).path, self._origin.size)
+            self._volumes.deactivate(self._snapshot)
+        finally:
+            self._thaw(was_active=was_active)
+
+    def _freeze(self) -> BlockDevice:
+        with self._protection.metadata():
+            now = self._volumes.volume(self._origin.name)
+            if now.is_copied:
+                end_abandoned_copy(self._provider, self._protection, now.name, by_maker=True)
+                now = self._volumes.volume(now.name)
+            # For lvmlockd: the origin of a snapshot can be active on one node only.
+            self._volumes.activate_known(now.name, EXCLUSIVE)
+            # As large as the origin it can never overflow; where there is less room it may, and
+            # the copy then fails with an I/O error.
+            size = min(now.size + now.extent, now.free)
+            words = ("--snapshot", f"--size={size}b", self._volumes.path(now.name))
+            self._volumes.create(self._frozen, *words, maker=self._maker)
+        return self._provider.active_device(self._frozen)
+
+    def _thaw(self, *, was_active: bool) -> None:
+        with self._protection.metadata():
+            if self._frozen in self._volumes.report(self._frozen):
+                self._volumes.remove_known(self._frozen)
+            if not was_active:
+                self._volumes.deactivate(self._origin.name)
+            elif self._protection.is_lvmlockd:
+                self._volumes.activate_known(self._origin.name, SHARED)
+
+    def _discard(self) -> None:
+        with self._protection.metadata():
+            self._volumes.remove_known(self._snapshot)
+
+
+def end_abandoned_copy(
+    provider: Lvm, protection: Protection, name: str, *, by_maker: bool = False
+) -> None:
+    """Remove the snapshot that a call has left which was killed while it copied ``name``.
+
+    ``by_maker``: the caller holds the maker's lock of this node. Raises ProviderError if the copy
+    is still being made, or if the snapshot is none of this provider's.
+    """
+    volumes = provider.volumes()
+    frozen = names.temporary_snapshot(name)
+    found = volumes.report(frozen).get(frozen)
+    if found is None or found.maker is None or not volumes.is_own(found):
+        raise ProviderError(
+            f"{volumes.path(name)} has a snapshot that this provider did not make: remove it"
+            " (lvs -o lv_name,origin), it keeps the volume from other nodes"
+        )
+    if not by_maker and is_at_work(found.maker, provider.group, name, protection):
+        raise ProviderError(
+            f"node number {found.maker} makes a snapshot of it, or was stopped while it did:"
+            " try again later, or attach the volume there"
+        )
+    volumes.remove_known(frozen)
