@@ -1,4 +1,4 @@
-"""Nodes for the loopback provider, and whatever a failed test leaves put away."""
+"""Nodes for the reference providers, and whatever a failed test leaves put away."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.reference_providers.file_systems import FileSystems
+from tests.reference_providers.lvm import GROUP, LvmNode, clear_away, guests
 from tests.reference_providers.nodes import Node, unmap
 
 if TYPE_CHECKING:
@@ -43,3 +44,19 @@ def make_file_system(base: Path) -> Iterator[FileSystems]:
     systems = FileSystems(base)
     yield systems
     systems.unmount()
+
+
+@pytest.fixture(scope="session")
+def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[LvmNode]]:
+    """Two guests with a group that a lease protects."""
+    with guests(2, tmp_path_factory.mktemp("guests")) as nodes:
+        yield nodes
+
+
+@pytest.fixture
+def pair(booted: list[LvmNode]) -> Iterator[list[LvmNode]]:
+    """Two nodes that share a group without volumes, which is so again after the test."""
+    for node in booted:
+        node.parameters = {"EXTP_GROUP": GROUP}
+    yield booted
+    clear_away(booted)
