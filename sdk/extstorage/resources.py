@@ -9,7 +9,7 @@ _CHECKOUT = _PACKAGE.parents[1]
 
 
 def reference_provider(name: str) -> Path:
-    """Return the directory of a reference provider, ``"loopback"``; raise KeyError without one."""
+    """Return the directory of the reference provider ``name``; raise KeyError without one."""
     for path in reference_providers():
         if path.name == name:
             return path

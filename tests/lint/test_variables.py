@@ -85,6 +85,22 @@ def test_parameter_of_the_python_runtime(provider: Path) -> None:
     assert [(finding.file, finding.line) for finding in findings] == [("helper.py", 3)]
 
 
+def test_parameter_of_a_kind_that_the_provider_made(provider: Path) -> None:
+    write(
+        provider,
+        "helper.py",
+        "from extstorage.provider import parameters\n"
+        "class Name(parameters.Text):\n"
+        "    pass\n"
+        "class Example:\n"
+        "    cache = Name('name of the cache')\n",
+    )
+
+    findings = found("ES-LINT-05", provider)
+
+    assert [(finding.file, finding.line) for finding in findings] == [("helper.py", 5)]
+
+
 def test_parameter_that_is_declared_and_only_declared_in_python(provider: Path) -> None:
     test_parameter_of_the_python_runtime(provider)
     with (provider / "parameters.list").open("a", encoding="utf-8") as file:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from extstorage.resources import reference_providers
 from extstorage.vendoring import COPY, outdated, vendor
 
-LOOPBACK = Path(__file__).parents[2] / "reference-providers" / "loopback"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def test_the_loopback_providers_copy_is_current() -> None:
-    assert outdated(LOOPBACK) == []
+@pytest.mark.parametrize("provider", reference_providers(), ids=lambda path: path.name)
+def test_the_copy_of_each_reference_provider_is_current(provider: Path) -> None:
+    assert outdated(provider) == []
 
 
 def test_a_fresh_copy_is_current(tmp_path: Path) -> None:

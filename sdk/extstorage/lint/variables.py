@@ -115,13 +115,16 @@ def _docstrings(tree: ast.Module) -> set[int]:
 
 
 def _parameter_kinds(tree: ast.Module) -> set[str]:
-    """Return the names under which a module knows the runtime's kinds of parameters."""
-    return {
-        alias.asname or alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == _RUNTIME_PARAMETERS
-        for alias in node.names
-    }
+    """Return the names under which a module knows kinds of parameters: the runtime's, its own."""
+    kinds: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == _RUNTIME_PARAMETERS:
+            kinds |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.ClassDef):
+            bases = {ast.unparse(base) for base in node.bases}
+            if bases & kinds or any("parameters." in base for base in bases):
+                kinds.add(node.name)
+    return kinds
 
 
 def _declared_in(node: ast.ClassDef, kinds: set[str]) -> Iterator[tuple[str, int]]:

@@ -1,0 +1,211 @@
+"""Two nodes on one group: metadata, migration, failover, and what each knows of the other."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.reference_providers.lvm import GROUP, LVM, MIB, at_once, new_volume, open_
+
+if TYPE_CHECKING:
+    from tests.reference_providers.lvm import LvmNode
+
+EXCLUSIVE = {"VOL_OPEN_EXCLUSIVE": "True"}
+
+
+def created(node: LvmNode, mib: int = 8) -> tuple[str, str]:
+    """Create and attach; return the volume's name and its device."""
+    volume = new_volume()
+    node.do("create", volume, VOL_SIZE=str(mib))
+    return volume, node.do("attach", volume)
+
+
+def test_creates_on_two_nodes_at_once_lose_nothing(pair: list[LvmNode]) -> None:
+    volumes = [new_volume() for _ in range(8)]
+    calls = [(pair[n % 2], "create", v, {"VOL_SIZE": "4"}) for n, v in enumerate(volumes)]
+    answers = at_once(*calls)
+    assert [answer.exit_code for answer in answers] == [0] * 8, answers
+    for node in pair:
+        assert node.volumes() == sorted(volumes)
+
+
+def test_different_changes_at_once_lose_nothing(pair: list[LvmNode]) -> None:
+    grown, noted, gone = (created(pair[0], 4)[0] for _ in range(3))
+    pair[0].do("detach", gone)
+    made = new_volume()
+    answers = at_once(
+        (pair[0], "grow", grown, {"VOL_SIZE": "4", "VOL_NEW_SIZE": "12"}),
+        (pair[1], "setinfo", noted, {"VOL_METADATA": "originstname+x"}),
+        (pair[1], "remove", gone, {}),
+        (pair[0], "create", made, {"VOL_SIZE": "4"}),
+        (
+            pair[0],
+            "snapshot",
+            noted,
+            {"VOL_SNAPSHOT_NAME": f"{noted}.snap", "VOL_SNAPSHOT_SIZE": "4"},
+        ),
+    )
+    assert [answer.exit_code for answer in answers] == [0] * 5, answers
+    assert pair[1].volumes() == sorted([grown, noted, made, f"{noted}.snap"])
+    assert pair[1].report(grown, "lv_size") == str(12 * MIB)
+    assert "originstname+x" in pair[0].report(noted, "lv_tags")
+
+
+def test_attach_goes_on_while_another_node_changes_the_group(pair: list[LvmNode]) -> None:
+    volume, _ = created(pair[0], 4)
+    pair[0].shell(
+        f"(while ! test -e /run/enough; do lvchange -q --addtag x {GROUP}/{volume};"
+        f" lvchange -q --deltag x {GROUP}/{volume}; done) >/dev/null 2>&1 &"
+    )
+    try:
+        for _ in range(4):
+            pair[1].do("attach", volume)
+            pair[1].do("detach", volume)
+    finally:
+        pair[0].shell("touch /run/enough; sleep 1; rm /run/enough")
+
+
+def test_live_migration_in_ganetis_order(pair: list[LvmNode]) -> None:
+    source, target = pair
+    volume, device = created(source)
+    open_(source, volume, exclusive=True)
+    source.write(device, "before")
+    target.do("attach", volume)
+    target.do("close", volume)
+    source.do("attach", volume)
+    open_(source, volume, exclusive=False)
+    target.do("attach", volume)
+    open_(target, volume, exclusive=False)
+    source.write(device, "last words")
+    assert target.read(device) == "last words"
+    target.write(device, "first words")
+    source.do("attach", volume)
+    source.do("close", volume)
+    target.do("attach", volume)
+    open_(target, volume, exclusive=True)
+    source.do("attach", volume)
+    source.do("detach", volume)
+    assert source.mappings() == []
+    assert target.read(device) == "first words"
+    open_(target, volume, exclusive=True)
+
+
+def test_a_migration_that_is_called_off(pair: list[LvmNode]) -> None:
+    source, target = pair
+    volume, device = created(source)
+    open_(source, volume, exclusive=True)
+    target.do("attach", volume)
+    target.do("close", volume)
+    open_(source, volume, exclusive=False)
+    open_(target, volume, exclusive=False)
+    target.do("close", volume)
+    target.do("detach", volume)
+    open_(source, volume, exclusive=True)
+    source.write(device, "goes on")
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "exit_code"),
+    [("True", "True", 1), ("True", "False", 1), ("False", "True", 1), ("False", "False", 0)],
+)
+def test_who_may_open_beside_whom(
+    pair: list[LvmNode], held: str, wanted: str, exit_code: int
+) -> None:
+    volume, _ = created(pair[0])
+    pair[0].do("open", volume, VOL_OPEN_EXCLUSIVE=held)
+    pair[1].do("attach", volume)
+    answer = pair[1].call("open", volume, VOL_OPEN_EXCLUSIVE=wanted)
+    assert answer.exit_code == exit_code
+    pair[0].do("detach", volume)
+    pair[1].do("open", volume, VOL_OPEN_EXCLUSIVE=wanted)
+
+
+def test_of_two_exclusive_opens_at_once_one_succeeds(pair: list[LvmNode]) -> None:
+    volume, _ = created(pair[0])
+    pair[1].do("attach", volume)
+    for _ in range(3):
+        answers = at_once(*[(node, "open", volume, EXCLUSIVE) for node in pair])
+        assert sorted(answer.exit_code for answer in answers) == [0, 1], answers
+        for node in pair:
+            node.do("close", volume)
+
+
+def test_grow_is_seen_by_the_other_nodes_next_attach(pair: list[LvmNode]) -> None:
+    volume, device = created(pair[0])
+    assert pair[1].do("attach", volume) == device
+    pair[1].write(device, "kept", mib=7)
+    pair[0].do("grow", volume, VOL_SIZE="8", VOL_NEW_SIZE="16")
+    assert pair[1].do("attach", volume) == device
+    assert pair[1].size(device) == 16 * MIB
+    assert pair[1].read(device, mib=7) == "kept"
+
+
+def test_remove_is_refused_while_another_node_has_it(pair: list[LvmNode]) -> None:
+    volume, _ = created(pair[0])
+    pair[0].do("detach", volume)
+    pair[1].do("attach", volume)
+    assert "node node2.example.com has it attached" in pair[0].refuse("remove", volume)
+    pair[1].do("detach", volume)
+    pair[0].do("remove", volume)
+
+
+def test_a_snapshot_is_refused_where_another_node_writes(pair: list[LvmNode]) -> None:
+    volume, _ = created(pair[0])
+    open_(pair[0], volume, exclusive=True)
+    pair[1].do("attach", volume)
+    snapshot = {"VOL_SNAPSHOT_NAME": "copy", "VOL_SNAPSHOT_SIZE": "8"}
+    line = pair[1].refuse("snapshot", volume, **snapshot)
+    assert "node node1.example.com has it open exclusive: a snapshot can be made there" in line
+    pair[0].do("snapshot", volume, **snapshot)
+    pair[1].do("attach", "copy")
+    pair[1].do("detach", volume)
+
+
+def test_a_device_of_an_older_volume_of_that_name_is_not_handed_out(pair: list[LvmNode]) -> None:
+    volume, device = created(pair[0])
+    pair[0].do("detach", volume)
+    pair[1].do("attach", volume)
+    pair[1].write(device, "old")
+    # As an administrator might, who knows nothing of the other node.
+    pair[0].shell(f"lvremove --yes {GROUP}/{volume}")
+    pair[0].do("create", new_volume(), VOL_SIZE="8")  # takes the old one's blocks
+    assert "no such volume" in pair[1].refuse("attach", volume)
+    pair[0].do("create", volume, VOL_SIZE="12")
+    assert pair[1].do("attach", volume) == device
+    assert pair[1].size(device) == 12 * MIB
+    assert pair[1].read(device) != "old"
+
+
+def test_without_protection_the_provider_refuses(pair: list[LvmNode]) -> None:
+    volume, device = created(pair[1])
+    pair[1].write(device, "data")
+    pair[1].shell(f"dmsetup info -c --noheadings -o open $(basename {device}) | grep -q ' *0'")
+    pair[1].shell("sanlock client shutdown -f 1; sleep 1")
+    try:
+        refused = pair[1].refuse("create", new_volume(), VOL_SIZE="4")
+        assert f"nothing keeps the nodes from spoiling group {GROUP}" in refused
+        assert "sanlock" in pair[1].refuse("verify", "")
+        pair[1].do("detach", volume)  # always possible
+        pair[1].parameters["EXTP_LOCK"] = "none"
+        assert pair[1].do("attach", volume) == device
+        pair[1].do("detach", volume)
+    finally:
+        pair[1].join()
+
+
+def test_a_killed_call_keeps_its_lease_until_its_command_ends(pair: list[LvmNode]) -> None:
+    volume = new_volume()
+    node = pair[0]
+    # LVM's own lock on the group, so that the command has to wait.
+    node.shell(f"flock /run/lock/lvm/V_{GROUP} sleep 4 >/dev/null 2>&1 & sleep 0.3")
+    node.shell(
+        f"cd {LVM}; EXTP_GROUP={GROUP} VOL_NAME={volume} VOL_SIZE=4 ./create >/dev/null 2>&1 &"
+        " sleep 1.5; kill -9 $!"
+    )
+    assert f"r extstorage.{GROUP}:metadata" in node.shell("sanlock client status")
+    began = time.monotonic()
+    pair[1].do("create", new_volume(), VOL_SIZE="4")
+    assert time.monotonic() - began > 0.5
+    assert volume in pair[1].volumes()
