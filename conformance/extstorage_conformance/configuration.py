@@ -56,6 +56,10 @@ CAPABILITIES = {
         default=True,
         meaning="setinfo stores VOL_METADATA; false: it does nothing, as the man page allows",
     ),
+    "exclusive_open": Option(
+        default=False,
+        meaning="an exclusive open is refused while another node has the volume open",
+    ),
     "close_stops_writes": Option(
         default=False, meaning="after close, opening the device for writing is refused"
     ),

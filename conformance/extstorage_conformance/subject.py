@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from extstorage.contract.methods import method as contract_method
+from extstorage.contract.releases import release
 from extstorage.contract.variables import ALWAYS_SENT_PARAMETERS, PARAMETER_PREFIX
 from extstorage.host.disk import Disk
 from extstorage.host.errors import OpExecError
@@ -13,8 +15,10 @@ from extstorage_conformance.violation import Blocked, NotApplicable
 from extstorage_conformance.volume import Volume
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from extstorage.host.call import Call
-    from extstorage.host.daemon import CallValues
+    from extstorage.host.daemon import CallValues, Host
     from extstorage.host.invocation import Invocation
     from extstorage.host.provider import Provider
     from extstorage_conformance.inventory import Item
@@ -51,10 +55,8 @@ class Subject:
         self.configuration = suite.configuration
         self.nodes = suite.nodes[:nodes]
         self.node = suite.node
-        self.host = suite.host
         self.calls: list[Call] = []
         self._providers = {node: _load(node) for node in self.nodes}
-        self.provider = self._providers[self.node]
         self._registered: dict[str, Volume] = {}
         self._made: set[str] = set()
         self._used_on: dict[str, dict[SuiteNode, None]] = {}
@@ -62,6 +64,26 @@ class Subject:
         self.survey = suite.survey_of(self.nodes)
         self.baseline = self.survey.take()
         self.reach = Reach()
+
+    @property
+    def host(self) -> Host:
+        """The node daemon of the first node."""
+        return self.node.host
+
+    @contextmanager
+    def imitating(self, name: str) -> Iterator[None]:
+        """Let the node daemons be of the Ganeti release ``name`` for the length of a with block."""
+        hosts = {node: node.host for node in self.nodes}
+        providers = dict(self._providers)
+        try:
+            for node in self.nodes:
+                node.host = node.host.as_release(release(name))
+                self._providers[node] = _load(node)
+            yield
+        finally:
+            for node, host in hosts.items():
+                node.host = host
+            self._providers.update(providers)
 
     def provides(self, method: str) -> bool:
         """Return whether the provider has a script for ``method``."""
@@ -74,6 +96,11 @@ class Subject:
     def opens(self) -> bool:
         """Return whether Ganeti opens the provider's volumes before I/O on them."""
         return self.uses("open")
+
+    @property
+    def provider(self) -> Provider:
+        """The provider as the first node's daemon has loaded it."""
+        return self._providers[self.node]
 
     def require(self, *needs: str) -> None:
         """Raise NotApplicable unless the provider has all these methods and capabilities.

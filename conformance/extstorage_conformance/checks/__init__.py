@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 GROUPS = (
     "disc", "lint", "param", "env", "env_failures", "verify", "create", "attach", "detach",
-    "remove", "grow", "setinfo", "snap", "open", "data", "idem", "leak", "conc",
+    "remove", "grow", "setinfo", "snap", "open", "data", "idem", "leak", "mig", "conc",
     "crash",
 )  # fmt: skip
 

@@ -69,6 +69,17 @@ class Host:
         )
         self.timeout_s = timeout_s
 
+    def as_release(self, release: Release) -> Host:
+        """Return the same node daemon, as it is in another Ganeti release."""
+        return Host(
+            self.node,
+            self.search_path,
+            release,
+            self.log_directory,
+            daemon_environment=self.daemon_environment,
+            timeout_s=self.timeout_s,
+        )
+
     def provider(self, name: str) -> Provider:
         """Return a valid provider (ExtStorageFromDisk).
 

@@ -131,11 +131,20 @@ publish_volume() {
 
 # Print the loop device of the volume on this node, or nothing. The kernel compares
 # the files themselves, so that neither a similar name nor a deleted file is taken.
+# Nodes in containers see each other's devices; what another one opened has another path.
 # No pipe: the status of losetup would be lost in it.
 attached_device() {
-    devices=$(losetup --noheadings --output NAME --associated "$image") ||
+    path=$(readlink --canonicalize-missing -- "$image")
+    devices=$(losetup --raw --noheadings --output NAME,BACK-FILE --associated "$image") ||
         fail "cannot list loop devices"
-    printf '%s' "${devices%%"$newline"*}"
+    while read -r name backing; do
+        if [ "$backing" = "$path" ]; then
+            printf '%s' "$name"
+            break
+        fi
+    done <<LIST
+$devices
+LIST
 }
 
 # Print the loop devices whose image somebody has deleted under them.
