@@ -137,7 +137,7 @@ class ConformanceSession:
             raise NotApplicable(f"Ganeti {suite.release.name} is older than {rule.since}")
         if rule is not None:
             _expect_nodes(rule, suite)
-        subject = Subject(suite, 1 if rule is None else rule.nodes)
+        subject = Subject(suite, suite.nodes[: 1 if rule is None else rule.nodes])
         try:
             if rule is not None:
                 subject.require(*rule.needs)

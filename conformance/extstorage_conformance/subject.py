@@ -50,11 +50,11 @@ class Subject:
     is no leak of its own. ``reach`` adds up the faults that the check tried.
     """
 
-    def __init__(self, suite: Suite, nodes: int = 1) -> None:
+    def __init__(self, suite: Suite, nodes: tuple[SuiteNode, ...] | None = None) -> None:
         self.suite = suite
         self.configuration = suite.configuration
-        self.nodes = suite.nodes[:nodes]
-        self.node = suite.node
+        self.nodes = nodes or suite.nodes[:1]
+        self.node = self.nodes[0]
         self.calls: list[Call] = []
         self._providers = {node: _load(node) for node in self.nodes}
         self._registered: dict[str, Volume] = {}
@@ -84,6 +84,25 @@ class Subject:
             for node, host in hosts.items():
                 node.host = host
             self._providers.update(providers)
+
+    @contextmanager
+    def second_copy(self, name: str) -> Iterator[Subject]:
+        """Give a subject whose provider is a copy under the name ``name``, for a with block.
+
+        It is on the same nodes, and its calls are among this subject's. What it made is removed
+        at the end of the block.
+        """
+        path = self.suite.copy_of_provider(name, self.nodes)
+        copies = tuple(
+            node.with_provider(node.host.with_search_path(str(path.parent)), name)
+            for node in self.nodes
+        )
+        copy = Subject(self.suite, copies)
+        copy.calls = self.calls
+        try:
+            yield copy
+        finally:
+            copy.undo()
 
     def provides(self, method: str) -> bool:
         """Return whether the provider has a script for ``method``."""
@@ -223,11 +242,15 @@ class Subject:
         Nodes that the test switched or cut off come back first: all have to be as before.
         """
         self._bring_back()
-        for volume in reversed(list(self._registered.values())):
-            self._undo(volume)
+        self.undo()
         left = self.left()
         self.survey.clear(left)
         return left
+
+    def undo(self) -> None:
+        """Detach and remove every registered volume."""
+        for volume in reversed(list(self._registered.values())):
+            self._undo(volume)
 
     def _bring_back(self) -> None:
         for node in self.nodes:

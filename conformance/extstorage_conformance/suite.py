@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage.contract.releases import release
-from extstorage.host.daemon import Host
 from extstorage.nodes.node import NodeError
 from extstorage_conformance.configuration import Configuration, expand
 from extstorage_conformance.faults.extent import Extent
@@ -23,6 +22,7 @@ from extstorage_conformance.violation import CannotRun
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from extstorage.host.daemon import Host
     from extstorage.host.errors import BlockDeviceError
     from extstorage.host.provider import Provider
 
@@ -110,14 +110,7 @@ class Suite:
 
     def host_for(self, search_path: Path) -> Host:
         """Return a host on the first node that finds providers in ``search_path``."""
-        host = self.node.host
-        return Host(
-            self.node.node,
-            (str(search_path),),
-            self.release,
-            host.log_directory,
-            timeout_s=host.timeout_s,
-        )
+        return self.node.host.with_search_path(str(search_path))
 
     def provider(self) -> Provider | BlockDeviceError | UnicodeDecodeError:
         """Return the provider as Ganeti loads it, or Ganeti's reason why it is invalid."""

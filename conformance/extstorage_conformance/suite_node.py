@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, cast
 
 from extstorage.host.errors import BlockDeviceError
@@ -88,6 +89,13 @@ class SuiteNode:
         session, self._session = self._session, None
         if session is not None:
             session.close()
+
+    def with_provider(self, host: Host, name: str) -> SuiteNode:
+        """Return the same node with another node daemon, that has a provider ``name``."""
+        twin = copy.copy(self)
+        twin.host = host
+        twin.provider_name = name
+        return twin
 
     def provider(self) -> Provider | BlockDeviceError | UnicodeDecodeError:
         """Return the provider as Ganeti loads it, or Ganeti's reason why it is invalid."""

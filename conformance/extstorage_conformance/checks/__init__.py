@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 GROUPS = (
     "disc", "lint", "param", "env", "env_failures", "verify", "create", "attach", "detach",
-    "remove", "grow", "setinfo", "snap", "open", "data", "idem", "leak", "mig", "conc",
-    "crash",
+    "remove", "grow", "setinfo", "snap", "open", "data", "idem", "leak", "multi",
+    "mig", "compat", "conc", "crash",
 )  # fmt: skip
 
 

@@ -13,10 +13,12 @@ from extstorage_conformance.violation import NotApplicable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from extstorage.host.call import Call
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.volume import Volume
 
 _CYCLES = 3
+_AT_ONCE = 4  # on each node
 _STEP_BYTES = 64 * 1024
 _DENSE_MIB = 4
 _LOST_IN_A_REBOOT = ("/run/", "/dev/shm/")  # noqa: S108 - looked at, not used
@@ -215,3 +217,77 @@ def test_growth_survives_detach_and_attach(subject: Subject) -> None:
     found = volume.device_mib()
     judge.holds(found >= new_mib, f"{new_mib} MiB or more, as grown", f"{found:g} MiB", grown)
     volume.judge_stamps(grown, offsets=offsets)
+
+
+@rule(
+    "ES-DATA-05",
+    Level.MUST,
+    source="derived: a migration hands over the disk, not what a node has in its memory",
+    profile=Profile.STANDARD,
+    needs=("device",),
+    nodes=2,
+)
+def test_synced_data_is_seen_on_the_other_node(subject: Subject) -> None:
+    """What was written and synced on one node is read on the other, and back, at each hand-over.
+
+    The other node had the volume attached, and had read it, before.
+    """
+    here = subject.attached()
+    there = here.on(subject.nodes[1])
+    here.stamp(1)
+    there.attach()
+    there.given_stamps(1)
+    for generation in (2, 3):
+        _write_both_ways(here, generation)
+        if subject.uses("close"):
+            here.given("close")
+        call = there.given("attach")
+        if subject.uses("open"):
+            there.given("open", exclusive=True)
+        there.judge_stamps(call, generation)
+        here, there = there, here
+
+
+def _write_both_ways(volume: Volume, generation: int) -> None:
+    """Write with direct I/O, and through the page cache and synced, as given steps."""
+    volume.stamp(generation, volume.offsets()[::2])
+    volume.stamp_through_cache(generation, volume.offsets()[1::2])
+
+
+@rule(
+    "ES-DATA-09",
+    Level.MUST,
+    source="derived: jobs on different nodes run at the same time, and each creates its volume",
+    profile=Profile.STANDARD,
+    needs=("device",),
+    nodes=2,
+)
+def test_volumes_made_on_two_nodes_at_once(subject: Subject) -> None:
+    """Volumes that are created on different nodes at the same time all exist, and share no block.
+
+    What keeps a map of the array's space without a lock between the nodes gives space away twice.
+    """
+    volumes = [subject.volume(node=node) for _ in range(_AT_ONCE) for node in subject.nodes]
+    created = _at_once(volumes, "create")
+    for call in created:
+        judge.succeeds(call, "others are created at the same time")
+    for volume in volumes:
+        volume.judge_attach()
+    for volume in volumes:
+        volume.stamp(offsets=_offsets(volume))
+    for volume in volumes:
+        volume.judge_stamps(created[-1], offsets=_offsets(volume))
+
+
+def _at_once(volumes: list[Volume], method: str) -> list[Call]:
+    """Call ``method`` for each volume on its node, all at the same time."""
+    subject = volumes[0].subject
+    invocations = [volume.prepare(method) for volume in volumes]
+    for volume, invocation in zip(volumes, invocations, strict=True):
+        subject.announce(invocation, volume.node)
+    nodes = [volume.node for volume in volumes]
+    with ThreadPoolExecutor(len(volumes)) as pool:
+        calls = list(pool.map(subject.execute, invocations, nodes))
+    for call in calls:
+        subject.note(call)
+    return calls

@@ -257,3 +257,29 @@ def test_unknown_volume_is_refused(subject: Subject) -> None:
     """Grow of a volume that does not exist fails."""
     call = subject.volume().call("grow", new_size_mib=_larger_mib(subject))
     judge.fails(call, "there is no such volume")
+
+
+@rule(
+    "ES-GROW-10",
+    Level.SHOULD,
+    source="lib/cmdlib/instance_migration.py: the target of a migration may be attached already",
+    profile=Profile.STANDARD,
+    needs=("device",),
+    nodes=2,
+)
+def test_other_nodes_see_the_new_size(subject: Subject) -> None:
+    """A volume that was grown on one node shows its new size on another after the next attach.
+
+    Also where it was attached all the while, as the target of a migration that failed is.
+    """
+    volume, new_mib = _to_grow(subject), _larger_mib(subject)
+    other = volume.on(subject.nodes[1])
+    other.attach()
+    call = volume.given("grow", new_size_mib=new_mib)
+    volume.attach()
+    if volume.device_mib() < new_mib:
+        raise Blocked("grow is not seen on its own node, which ES-GROW-04 judges", call)
+    other.judge_attach()
+    shown = other.device_mib()
+    expected = f"a device of {new_mib} MiB on {other.node.name}"
+    judge.holds(shown >= new_mib, expected, f"{shown:g} MiB", call)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
 from extstorage_conformance.life import ordinary
-from extstorage_conformance.rules import Level, rule
+from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked, Violation
 
 if TYPE_CHECKING:
@@ -223,3 +223,35 @@ def test_detach_releases_what_open_took(subject: Subject) -> None:
 def test_open_of_nothing_is_refused(subject: Subject) -> None:
     """Open of a volume that does not exist fails."""
     judge.fails(subject.volume().call("open", exclusive=True), "there is no such volume")
+
+
+@rule(
+    "ES-OPEN-07",
+    Level.SHOULD,
+    source="derived: two nodes that both write destroy the instance's data; Ganeti issue 1581",
+    since="2.14",
+    profile=Profile.STANDARD,
+    needs=("open", "exclusive_open", "device"),
+    nodes=2,
+)
+def test_exclusive_open_is_for_one_node(subject: Subject) -> None:
+    """An exclusive open fails while another node has the volume open; attach alone does not.
+
+    Once the other node has closed, or detached without close, it succeeds.
+    """
+    first, second = subject.nodes
+    holder = _opened(subject)
+    other = holder.on(second)
+    call = other.judge_attach()
+    judge.fails(other.call("open", exclusive=True), f"{first.name} has it open exclusively")
+    holder.given("open", exclusive=False)
+    judge.fails(other.call("open", exclusive=True), f"{first.name} has it open, shared")
+    holder.judge_io(call, 1, holder.offsets()[:2])
+    if subject.provides("close"):
+        holder.given("close")
+        judge.succeeds(other.call("open", exclusive=True), f"{first.name} has closed it")
+        other.given("close")
+        holder.given("open", exclusive=True)
+    holder.given("detach")
+    judge.succeeds(other.call("open", exclusive=True), f"{first.name} has detached it")
+    other.judge_io(subject.calls[-1], 2, other.offsets()[:2])

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from extstorage.contract.variables import PARAMETER_PREFIX
 from extstorage_conformance import judge
+from extstorage_conformance.comparison import compare
+from extstorage_conformance.life import ordinary
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import NotApplicable
 
@@ -131,3 +133,42 @@ def invalid_values(subject: Subject) -> Iterator[tuple[str, str]]:
         for name, values in configured.items()
         for value in values
     )
+
+
+@rule(
+    "ES-PARAM-08",
+    Level.MUST,
+    source="lib/storage/extstorage.py _ExtStorageEnvironment (ext-params go with every call)",
+    profile=Profile.STANDARD,
+    needs=("device",),
+    nodes=2,
+)
+def test_parameters_are_enough_on_every_node(subject: Subject) -> None:
+    """Every method works on a node where the volume was only attached, not made.
+
+    What create was told, and what attach found out, on one node, is nothing that a call on
+    another can count on: each gets the disk's parameters itself.
+    """
+    for method in ("grow", "setinfo", "snapshot"):
+        if subject.uses(method):
+            _judge_first_call(subject, method)
+    # On its own node it is another rule's finding.
+    compare(lambda: _live_on(subject, 1), lambda: _live_on(subject, 0))
+
+
+def _judge_first_call(subject: Subject, method: str) -> None:
+    compare(lambda: _first_call(subject, method, 1), lambda: _first_call(subject, method, 0))
+
+
+def _first_call(subject: Subject, method: str, node: int) -> None:
+    """Judge a call of ``method`` on that node, where only attach was called before."""
+    volume = subject.created().on(subject.nodes[node])
+    volume.attach()
+    judge.succeeds(volume.run(ordinary(volume, method)), f"on {volume.node.name}")
+
+
+def _live_on(subject: Subject, node: int) -> None:
+    volume = subject.created().on(subject.nodes[node])
+    volume.judge_attach()
+    for method in filter(subject.uses, ("open", "close", "detach", "remove")):
+        judge.succeeds(volume.run(ordinary(volume, method)), f"on {volume.node.name}")

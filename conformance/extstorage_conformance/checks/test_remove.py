@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
@@ -194,3 +195,35 @@ def test_name_is_free_again(subject: Subject) -> None:
     volume.given("remove")
     judge.succeeds(volume.call("create"), "the name is free")
     judge.succeeds(volume.call("attach"), "the volume was created again")
+
+
+@rule(
+    "ES-REMOVE-05",
+    Level.SHOULD,
+    source="derived: migrate --cleanup and a failed failover leave volumes attached elsewhere",
+    profile=Profile.STANDARD,
+    needs=("device",),
+    nodes=2,
+)
+def test_volume_that_another_node_has_attached(subject: Subject) -> None:
+    """Remove of a volume that another node has attached is refused, or harms no later volume.
+
+    A mapping that outlives its volume must not lead to what the array gives to the next one.
+    """
+    _given_remove_works(subject)
+    volume = subject.attached()
+    other = volume.on(subject.nodes[1])
+    other.attach()
+    other.stamp()
+    volume.detach()
+    call = judge.ended(volume.call("remove"))
+    if call.exit_code != 0:
+        other.judge_attach()
+        other.judge_stamps(call)
+        return
+    subject.excused = True  # what is left of the mapping there is no leak of a detach
+    later = subject.attached()
+    later.stamp()
+    with suppress(OSError):  # its storage may be gone: then nothing can be harmed
+        other.devices.write(other.path, other.name, other.offsets(), generation=2)
+    later.judge_stamps(call)

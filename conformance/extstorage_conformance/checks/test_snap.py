@@ -278,3 +278,29 @@ def test_no_snapshot_without_the_script(subject: Subject) -> None:
         raise NotApplicable("the provider has a snapshot script")
     call = snapshot_of(subject.created()).call("attach")
     judge.fails(call, "there is no snapshot")
+
+
+@rule(
+    "ES-SNAP-11",
+    Level.SHOULD,
+    source="derived: an instance can fail over while it is exported, and its snapshot stays",
+    since="2.13",
+    profile=Profile.STANDARD,
+    needs=_NEEDS,
+    nodes=2,
+)
+def test_snapshot_is_shared_by_all_nodes(subject: Subject) -> None:
+    """A snapshot that was taken on one node is attached, read and removed on another."""
+    origin = subject.attached()
+    origin.stamp()
+    through(origin, "snapshot")
+    taken = subject.calls[-1]
+    snapshot = snapshot_of(origin).on(subject.nodes[1])
+    snapshot.judge_attach()
+    try:
+        found = snapshot.devices.mismatches(snapshot.path, origin.name, origin.offsets())
+    except OSError as error:
+        found = [f"reading {snapshot.path} failed: {error}"]
+    judge.holds(not found, "the origin as it was", "; ".join(found[:3]), taken)
+    for method in ("detach", "remove"):
+        judge.succeeds(snapshot.call(method), f"on {snapshot.node.name}")

@@ -6,6 +6,7 @@ Source in Ganeti: ``lib/storage/extstorage.py`` (_ExtStorageAction, _VolumeLogNa
 
 from __future__ import annotations
 
+import copy
 import errno
 import time
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -71,14 +72,15 @@ class Host:
 
     def as_release(self, release: Release) -> Host:
         """Return the same node daemon, as it is in another Ganeti release."""
-        return Host(
-            self.node,
-            self.search_path,
-            release,
-            self.log_directory,
-            daemon_environment=self.daemon_environment,
-            timeout_s=self.timeout_s,
-        )
+        changed = copy.copy(self)
+        changed.release = release
+        return changed
+
+    def with_search_path(self, *directories: str) -> Host:
+        """Return the same node daemon, with another search path."""
+        changed = copy.copy(self)
+        changed.search_path = directories
+        return changed
 
     def provider(self, name: str) -> Provider:
         """Return a valid provider (ExtStorageFromDisk).

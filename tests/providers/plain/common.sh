@@ -16,8 +16,6 @@ unset CDPATH
 umask 077
 
 script=${0##*/}
-newline='
-'
 
 fail() {
     printf '%s: %s\n' "$script" "$1" >&2
