@@ -55,7 +55,7 @@ class NodeSet:
             self.run_directory = existing or Path()
             if self._here and existing is None:
                 self.run_directory = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-            started = self._spec.nodes(str(self.run_directory))
+            started = self._spec.nodes(str(self.run_directory) if self._here else None)
             self.nodes = tuple(map(SuiteNode, self._stack.enter_context(started)))
             for node in self.nodes:
                 _expect_root(node)

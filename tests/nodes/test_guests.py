@@ -141,6 +141,56 @@ def test_disks_are_shared(group: GuestNodes) -> None:
         assert Path(disk.file).stat().st_blocks * 512 < MIB
 
 
+SERVE = """
+import os, socket
+def serve(size):
+    server = socket.create_server(("", 7777))
+    if os.fork():
+        return
+    os.setsid()
+    for descriptor in range(3, 100):
+        if descriptor != server.fileno():
+            try:
+                os.close(descriptor)
+            except OSError:
+                pass
+    os.dup2(os.open("/dev/null", os.O_RDWR), 1)
+    os.dup2(1, 2)
+    while True:
+        with server.accept()[0] as connection:
+            connection.sendall(b"x" * size)
+"""
+FETCH = """
+import socket
+def fetch(name):
+    try:
+        connection = socket.create_connection((name, 7777), timeout=3)
+    except TimeoutError:
+        return "nobody answers"
+    size = 0
+    while data := connection.recv(1 << 16):
+        size += len(data)
+    return size
+"""
+
+
+def test_guests_find_each_other_by_name(pair: Sequence[GuestNode]) -> None:
+    first, second = pair
+    assert [node.address for node in pair] == ["192.0.2.11", "192.0.2.12"]
+    size = 5_000_000
+    first.run_python(SERVE, "serve", size)
+    assert second.run_python(FETCH, "fetch", "node1") == size
+    first.cut_off()
+    assert second.run_python(FETCH, "fetch", "node1") == "nobody answers"
+    first.reconnect()
+    assert second.run_python(FETCH, "fetch", first.address) == size
+    first.cut_off()
+    first.kill()
+    first.start()
+    first.run_python(SERVE, "serve", 1)
+    assert second.run_python(FETCH, "fetch", "node1.example.com") == 1
+
+
 def test_a_reboot_empties_run_and_keeps_what_was_synced(pair: Sequence[GuestNode]) -> None:
     node = pair[0]
     do(node, "touch /run/a /dev/shm/b /var/lib/c /etc/d /tmp/e /srv/f; sync; touch /srv/g")

@@ -17,11 +17,19 @@ from pathlib import Path
 from extstorage.nodes import guest_modules, kernel
 from extstorage.nodes.agent import Agent
 from extstorage.nodes.guest_line import Reader
-from extstorage.nodes.guest_place import SYSTEM_DISK, Place, disk_device
+from extstorage.nodes.guest_place import (
+    NETMASK,
+    SYSTEM_DISK,
+    Place,
+    address,
+    disk_device,
+    host_name,
+)
 from extstorage.nodes.supervision import exit_after, refuse
 
 _LINE = "/dev/ttyS0"
 _READ = "/dev/ttyS1"
+_CARD = "vec0"
 _OWN = {
     "srv": 0o755,
     "tmp": 0o1777,
@@ -90,9 +98,10 @@ def _boot(place: Place) -> None:
         _show(directory, root)
     _mount_kernel(root)
     _name(root, place)
-    shared = f"{root}{place.shared_directory}"
-    Path(shared).mkdir(parents=True, exist_ok=True)
-    kernel.mount("hostfs", shared, place.shared_directory)
+    if place.shared_directory is not None:
+        shared = f"{root}{place.shared_directory}"
+        Path(shared).mkdir(parents=True, exist_ok=True)
+        kernel.mount("hostfs", shared, place.shared_directory)
     os.chdir(root)
     kernel.move(root, "/")
     os.chroot(".")
@@ -100,6 +109,8 @@ def _boot(place: Place) -> None:
     _name_disks(place)
     socket.sethostname(place.host_name)
     kernel.bring_up("lo")
+    kernel.set_address(_CARD, address(place.number), NETMASK)
+    kernel.bring_up(_CARD)
 
 
 def _mount_overlay(root: str, disk: str) -> None:
@@ -147,8 +158,11 @@ def _mount_kernel(root: str) -> None:
 
 
 def _name(root: str, place: Place) -> None:
-    short = place.host_name.partition(".")[0]
-    hosts = f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {place.host_name} {short}\n"
+    lines = ["127.0.0.1 localhost", "::1 localhost"]
+    for number in range(1, place.guests + 1):
+        name = host_name(number)
+        lines.append(f"{address(number)} {name} {name.partition('.')[0]}")
+    hosts = "\n".join([*lines, ""])
     for name, text in (("hostname", f"{place.host_name}\n"), ("hosts", hosts)):
         Path(root, "etc", name).write_text(text, encoding="ascii")
     Path(root, "etc/lvm").mkdir(exist_ok=True)

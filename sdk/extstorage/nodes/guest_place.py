@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+NETMASK = "255.255.255.0"
+
 SYSTEM_DISK = "/dev/ubda"
 """What a guest keeps its own files on."""
 
@@ -14,7 +16,7 @@ class Place(NamedTuple):
     Attributes:
         state: The directory of its files.
         host_name: What it calls itself.
-        shared_directory: What all guests of the run, and this machine, have at this path.
+        shared_directory: What this machine and all guests of the run have at this path, or None.
         shown: Directories of this machine that it needs wherever they are.
         memory_mib: Its memory, in MiB.
         disks: The raw files of the disks that all guests of the run have.
@@ -24,7 +26,7 @@ class Place(NamedTuple):
 
     state: str
     host_name: str
-    shared_directory: str
+    shared_directory: str | None
     shown: list[str]
     memory_mib: int
     disks: list[str]
@@ -47,9 +49,24 @@ class Place(NamedTuple):
         return f"{self.state}/place.json"
 
     @property
+    def mac(self) -> str:
+        """The address of its network card."""
+        return f"52:54:00:00:02:{10 + self.number:02x}"
+
+    @property
     def init(self) -> str:
         """The first program of the guest."""
         return f"{self.state}/init"
+
+
+def host_name(number: int) -> str:
+    """Return what guest 1, 2, ... calls itself."""
+    return f"node{number}.example.com"
+
+
+def address(number: int) -> str:
+    """Return the address of guest 1, 2, ... in the network that they have to themselves."""
+    return f"192.0.2.{10 + number}"
 
 
 def disk_device(number: int) -> str:

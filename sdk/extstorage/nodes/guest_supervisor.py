@@ -2,7 +2,7 @@
 
 For each guest there are:
 
-    supervisor      deletes the guests' files at the end
+    supervisor      deletes the guests' files at the end; has the network's switch as a child
       holder        boots the guest; when its own line closes, or the kernel ends, kills all of it
         kernel      linux.uml, the leader of a process group
           ...       its processes and threads, in the same group
@@ -11,6 +11,7 @@ For each guest there are:
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import select
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from extstorage.nodes import guest_init, kernel
 from extstorage.nodes.agent_process import python_command
 from extstorage.nodes.guest_line import Feeder
+from extstorage.nodes.guest_network import Network, drain
 from extstorage.nodes.guest_place import Place
 from extstorage.nodes.supervision import Supervisor, end_only_with_the_creator, refuse
 
@@ -36,14 +38,22 @@ _SYSTEM_DISK_SIZE = "8G"
 _MEMORY_DIRECTORY = "/dev/shm"  # noqa: S108 - the file is deleted as soon as it is made
 
 
-def _hold(fields: Sequence[Any], line: socket.socket, requests: int, answers: int) -> None:
+def _hold(
+    cables: Sequence[socket.socket],
+    fields: Sequence[Any],
+    line: socket.socket,
+    requests: int,
+    answers: int,
+) -> None:
     """Be the holder: boot the guest, wait for its end or for the order to end it."""
     place = Place(*fields)
     kernel.adopt_orphans()
     try:
         if not Path(place.state).is_dir():
             _make_state(place)
-        guest, feeder = _booted(place, requests, answers)
+        cable = cables[place.number - 1]
+        drain(cable)
+        guest, feeder = _booted(place, requests, answers, cable.fileno())
     except OSError as error:
         refuse(answers, f"{error.filename}: {error.strerror}")
         return
@@ -86,7 +96,7 @@ def _make_state(place: Place) -> None:
     )
 
 
-def _booted(place: Place, requests: int, answers: int) -> tuple[int, Feeder]:
+def _booted(place: Place, requests: int, answers: int, cable: int) -> tuple[int, Feeder]:
     """Start the kernel; return its process and what passes requests on to it."""
     holder = os.getpid()
     line, feeding = os.pipe()
@@ -99,10 +109,10 @@ def _booted(place: Place, requests: int, answers: int) -> tuple[int, Feeder]:
 
     with Path(place.console).open("wb") as console:
         process = subprocess.Popen(
-            ["linux.uml", *_options(place, line, answers, said)],
+            ["linux.uml", *_options(place, line, answers, said, cable)],
             cwd="/",
             env={"PATH": TOOLS, "TMPDIR": _memory_directory(place)},
-            pass_fds=(line, answers, said),
+            pass_fds=(line, answers, said, cable),
             preexec_fn=enter,  # noqa: PLW1509 - this process has one thread
             process_group=0,
             stdin=subprocess.DEVNULL,
@@ -115,7 +125,7 @@ def _booted(place: Place, requests: int, answers: int) -> tuple[int, Feeder]:
     return process.pid, Feeder(requests, feeding, read)
 
 
-def _options(place: Place, line: int, answers: int, said: int) -> list[str]:
+def _options(place: Place, line: int, answers: int, said: int, cable: int) -> list[str]:
     return [
         f"mem={place.memory_mib}M",
         "rootfstype=hostfs",
@@ -127,6 +137,7 @@ def _options(place: Place, line: int, answers: int, said: int) -> list[str]:
         "ssl=null",
         f"ssl0=fd:{line},fd:{answers}",
         f"ssl1=null,fd:{said}",
+        f"vec0:transport=fd,fd={cable},mac={place.mac}",
         f"uml_dir={place.state}/uml",
         "umid=guest",
         f"ubd0={place.system_disk}",
@@ -145,7 +156,15 @@ def _memory_directory(place: Place) -> str:
 
 
 def main() -> None:
-    """Serve on the socket, for the process, with the directory that the arguments name."""
-    control, creator, directory = sys.argv[1:]
+    """Serve on the socket, for the process, with the directory and the number of guests."""
+    control, creator, directory, guests = sys.argv[1:]
     end_only_with_the_creator()
-    Supervisor(socket.socket(fileno=int(control)), int(creator), directory, _hold).serve()
+    network = Network(int(guests))
+    Supervisor(
+        socket.socket(fileno=int(control)),
+        int(creator),
+        directory,
+        functools.partial(_hold, network.cables),
+        kept=[cable.fileno() for cable in network.cables],
+        connect=network.connect,
+    ).serve()

@@ -7,9 +7,10 @@ as it was synced; /srv, /tmp, /var/lib, /var/log and /var/tmp are empty at first
 /dev/shm whenever it boots.
 
 All guests of a run share raw disks, as hosts share a SAN: /dev/ubdb, /dev/ubdc, ..., also found
-in /dev/disk/by-id. They are sparse files of this machine, deleted with the guests. One directory
-of this machine is theirs too, at the same path: for handing files over, not for volumes, since
-each kernel caches it for itself.
+in /dev/disk/by-id. They are sparse files of this machine, deleted with the guests. A network joins
+the guests, and nobody else: each finds the others by name. One directory of this machine can be
+theirs too, at the same path: for handing files over, not for volumes, since each kernel caches it
+for itself and knows nothing of the others' locks.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from extstorage.nodes import guest_supervisor
-from extstorage.nodes.guest_place import Place, disk_device
+from extstorage.nodes.guest_place import Place, address, disk_device, host_name
 from extstorage.nodes.machines import (
     BASE_DIRECTORY,
+    Line,
     MachineNode,
     SupervisorProcess,
-    host_name,
     start_all,
 )
 from extstorage.nodes.node import Command, NodeError
@@ -56,16 +57,43 @@ class SharedDisk(NamedTuple):
 
 
 class GuestNode(MachineNode):
-    """A guest; see ``nodes.node.Machine``."""
+    """A guest; see ``nodes.node.Machine``.
+
+    Attributes:
+        address: Its IPv4 address in the guests' network, which nobody else is in.
+    """
 
     def __init__(self, place: Place, supervisor: SupervisorProcess) -> None:
         super().__init__(place, supervisor)
         self._console = Path(place.console)
+        self._number = place.number
+        self.address = address(place.number)
 
     def copy_directory(self, source: str, target: str) -> None:
         """Copy a directory to the guest, where it outlives a power cut; see Node.copy_directory."""
         super().copy_directory(source, target)
         self.run(_SYNC)
+
+    def begin_start(self) -> Line:
+        """Begin to boot, with the network's cable plugged in; see MachineNode."""
+        line = super().begin_start()
+        self._connect(plugged=True)
+        return line
+
+    def cut_off(self) -> None:
+        """Cut the network, that of the guests too; see Machine.cut_off."""
+        super().cut_off()
+        self._connect(plugged=False)
+
+    def reconnect(self) -> None:
+        """Undo ``cut_off``."""
+        self._connect(plugged=True)
+        super().reconnect()
+
+    def _connect(self, *, plugged: bool) -> None:
+        trouble = self._supervisor.connect(self._place, self._number, plugged)
+        if trouble:
+            raise NodeError(f"{self.name}: {trouble}")
 
     def console(self) -> list[str]:
         """Return what the kernel has said since it booted, by lines."""
@@ -89,7 +117,8 @@ class GuestNodes:
 
     Args:
         count: How many.
-        shared_directory: What all of them and this machine have at this path; it has to exist.
+        shared_directory: What all of them and this machine have at this path, to hand files over;
+            it has to exist. None for nothing.
         disk_bytes: The sizes of the disks that they share.
         memory_mib: What each has, in MiB; pages that it never touched cost nothing.
 
@@ -103,13 +132,13 @@ class GuestNodes:
     def __init__(
         self,
         count: int,
-        shared_directory: str,
+        shared_directory: str | None = None,
         disk_bytes: Sequence[int] = (),
         *,
         memory_mib: int = MEMORY_MIB,
     ) -> None:
         self._count = count
-        self._shared_directory = os.path.realpath(shared_directory)
+        self._shared_directory = shared_directory and os.path.realpath(shared_directory)
         self._disk_bytes = tuple(disk_bytes)
         self._memory_mib = memory_mib
         self._supervisor: SupervisorProcess | None = None
@@ -120,10 +149,11 @@ class GuestNodes:
         lacking = missing()
         if lacking:
             raise NodeError(lacking)
-        if not Path(self._shared_directory).is_dir():
-            raise NodeError(f"{self._shared_directory}: expected a directory for guests to share")
+        shared = self._shared_directory
+        if shared is not None and not Path(shared).is_dir():
+            raise NodeError(f"{shared}: expected a directory for guests to share")
         state = tempfile.mkdtemp(prefix="extstorage-guests-", dir=BASE_DIRECTORY)
-        self._supervisor = SupervisorProcess(guest_supervisor.__name__, state)
+        self._supervisor = SupervisorProcess(guest_supervisor.__name__, state, str(self._count))
         try:
             return self._started(state)
         except BaseException:

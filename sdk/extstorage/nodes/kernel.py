@@ -22,11 +22,14 @@ _MS_PRIVATE = 0x40000
 _MNT_DETACH = 2
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
+_SIOCSIFADDR = 0x8916
+_SIOCSIFNETMASK = 0x891C
 _IFF_UP = 1
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _FINIT_MODULE = 313  # on x86-64, which guests are
 _RB_POWER_OFF = 0x4321FEDC
+_IFADDR = struct.Struct("16sH2x4s16x")
 _IFREQ = struct.Struct("16sh22x")
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -87,6 +90,14 @@ def bring_up(interface: str) -> None:
         request = fcntl.ioctl(control, _SIOCGIFFLAGS, _IFREQ.pack(interface.encode(), 0))
         name, flags = _IFREQ.unpack(request)
         fcntl.ioctl(control, _SIOCSIFFLAGS, _IFREQ.pack(name, flags | _IFF_UP))
+
+
+def set_address(interface: str, address: str, netmask: str) -> None:
+    """Give a network interface an IPv4 address. Raises OSError."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        for request, value in ((_SIOCSIFADDR, address), (_SIOCSIFNETMASK, netmask)):
+            packed = _IFADDR.pack(interface.encode(), socket.AF_INET, socket.inet_aton(value))
+            fcntl.ioctl(control, request, packed)
 
 
 def load_module(file: str) -> None:

@@ -20,14 +20,8 @@ from extstorage.nodes.remote import RemoteNode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DOMAIN = "example.com"
 BASE_DIRECTORY = "/var/tmp"  # noqa: S108 - on disk; the directories made in it are private
 _BOOT_S = 20.0
-
-
-def host_name(number: int) -> str:
-    """Return the name of a run's first, second, ... node."""
-    return f"node{number}.{DOMAIN}"
 
 
 class Place(Protocol):
@@ -124,16 +118,17 @@ class SupervisorProcess:
     Args:
         module: Its module; ``main`` gets the control socket, this process, the directory.
         directory: Where the nodes' states are; the process deletes it at the end. Empty yet.
+        arguments: What else the module's ``main`` gets.
     """
 
-    def __init__(self, module: str, directory: str) -> None:
+    def __init__(self, module: str, directory: str, *arguments: str) -> None:
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ourselves = os.pidfd_open(os.getpid())
         try:
             descriptors = (theirs.fileno(), ourselves)
             self._process = subprocess.Popen(
-                [*python_command(module), *map(str, descriptors), directory],
+                [*python_command(module), *map(str, descriptors), directory, *arguments],
                 cwd="/",
                 pass_fds=descriptors,
                 start_new_session=True,
@@ -167,8 +162,15 @@ class SupervisorProcess:
 
     def kill(self, place: Place) -> str:
         """Cut a node's power; return in one line what could not be freed."""
+        return self._told(place, {"kill": [place.state]})
+
+    def connect(self, place: Place, *arguments: object) -> str:
+        """Change a node's network; return in one line what went wrong."""
+        return self._told(place, {"connect": arguments})
+
+    def _told(self, place: Place, order: dict[str, object]) -> str:
         with self._lock, contextlib.suppress(OSError):
-            self._control.send(json.dumps({"kill": [place.state]}).encode())
+            self._control.send(json.dumps(order).encode())
             answer = self._control.recv(supervision.MESSAGE_BYTES)
             if answer:
                 return str(json.loads(answer)["trouble"])

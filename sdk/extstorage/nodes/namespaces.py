@@ -23,7 +23,6 @@ from extstorage.nodes.machines import (
     BASE_DIRECTORY,
     MachineNode,
     SupervisorProcess,
-    host_name,
     start_all,
 )
 from extstorage.nodes.namespace_root import OWN, Place
@@ -31,6 +30,8 @@ from extstorage.nodes.node import NodeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+DOMAIN = "example.com"
 
 
 class NamespaceNode(MachineNode):
@@ -98,7 +99,7 @@ class NamespaceNodes:
     def _started(self, state: str) -> Sequence[NamespaceNode]:
         assert self._supervisor is not None  # noqa: S101 - just made
         places = [
-            Place(f"{state}/node{number}", host_name(number), self._shared_directory)
+            Place(f"{state}/node{number}", f"node{number}.{DOMAIN}", self._shared_directory)
             for number in range(1, self._count + 1)
         ]
         self._nodes = tuple(NamespaceNode(place, self._supervisor) for place in places)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from extstorage.nodes.guests import MEMORY_MIB, GuestNodes
 from extstorage.nodes.local import LocalNode
 from extstorage.nodes.namespaces import NamespaceNodes
+from extstorage.nodes.node import NodeError
 from extstorage.nodes.ssh import SshNodes
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ class Spec(Protocol):
         """How many there will be."""
         ...
 
-    def nodes(self, shared_directory: str) -> AbstractContextManager[Sequence[SessionNode]]:
+    def nodes(self, shared_directory: str | None) -> AbstractContextManager[Sequence[SessionNode]]:
         """Return what gives the nodes inside a ``with`` block; raises NodeError there.
 
-        ``shared_directory`` is the one that all namespace nodes and all guests see. Real hosts and
-        this machine have whatever their administrator gave them.
+        ``shared_directory`` is the one that all namespace nodes see, and all guests if there is
+        one. Real hosts and this machine have whatever their administrator gave them.
         """
         ...
 
@@ -54,7 +55,7 @@ class Local:
 
     count: int = 1
 
-    def nodes(self, shared_directory: str) -> AbstractContextManager[Sequence[SessionNode]]:  # noqa: ARG002 - see Spec
+    def nodes(self, shared_directory: str | None) -> AbstractContextManager[Sequence[SessionNode]]:  # noqa: ARG002 - see Spec
         """Return this machine; see Spec.nodes."""
         return contextlib.nullcontext((LocalNode(),))
 
@@ -65,8 +66,10 @@ class Namespaces:
 
     count: int
 
-    def nodes(self, shared_directory: str) -> AbstractContextManager[Sequence[SessionNode]]:
-        """Return nodes to be started; see Spec.nodes."""
+    def nodes(self, shared_directory: str | None) -> AbstractContextManager[Sequence[SessionNode]]:
+        """Return nodes to be started; see Spec.nodes. Raises NodeError without a directory."""
+        if shared_directory is None:
+            raise NodeError("namespaces need a directory for the nodes to share")
         return NamespaceNodes(self.count, shared_directory)
 
 
@@ -78,7 +81,7 @@ class Guests:
     disk_bytes: tuple[int, ...] = ()
     memory_mib: int = MEMORY_MIB
 
-    def nodes(self, shared_directory: str) -> GuestNodes:
+    def nodes(self, shared_directory: str | None) -> GuestNodes:
         """Return guests to be booted; see Spec.nodes."""
         return GuestNodes(self.count, shared_directory, self.disk_bytes, memory_mib=self.memory_mib)
 
@@ -94,7 +97,7 @@ class Ssh:
         """How many there are."""
         return len(self.hosts)
 
-    def nodes(self, shared_directory: str) -> AbstractContextManager[Sequence[SessionNode]]:  # noqa: ARG002 - see Spec
+    def nodes(self, shared_directory: str | None) -> AbstractContextManager[Sequence[SessionNode]]:  # noqa: ARG002 - see Spec
         """Return hosts to be connected to; see Spec.nodes."""
         return SshNodes(self.hosts)
 

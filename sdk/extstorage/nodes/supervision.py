@@ -38,12 +38,14 @@ class Supervisor:
 
     Args:
         control: Where orders come from: ``{"start": place}`` with the descriptors of requests and
-            answers, ``{"kill": [state]}``. A place begins with the directory of the node's state.
+            answers, ``{"kill": [state]}``, ``{"connect": [...]}``. A place begins with the
+            directory of the node's state.
         creator: A descriptor of the creating process.
         directory: Where all places are; deleted at the end.
         hold: Is the holder: gets the place, its line, the two descriptors. Returns when the node
             has ended; writes to the line in one line what could not be freed.
         kept: Descriptors that holders keep open.
+        connect: Obeys ``connect``; returns in one line what went wrong.
     """
 
     def __init__(
@@ -52,13 +54,16 @@ class Supervisor:
         creator: int,
         directory: str,
         hold: Hold,
+        *,
         kept: Iterable[int] = (),
+        connect: Callable[..., str] | None = None,
     ) -> None:
         self._control = control
         self._creator = creator
         self._directory = directory
         self._hold = hold
         self._kept = frozenset(kept)
+        self._orders = {"kill": self._kill, "connect": connect or _nothing_to_connect}
         self._holders: dict[str, _Holder] = {}
 
     def serve(self) -> None:
@@ -87,7 +92,8 @@ class Supervisor:
             for descriptor in descriptors:
                 os.close(descriptor)
             return
-        trouble = self._kill(*request["kill"])
+        ((order, arguments),) = request.items()
+        trouble = self._orders[order](*arguments)
         self._control.send(json.dumps({"trouble": trouble}).encode())
 
     def _start(self, place: Sequence[Any], descriptors: list[int]) -> None:
@@ -110,6 +116,10 @@ class Supervisor:
             trouble = line.makefile("r", encoding="utf-8").read()
         os.waitpid(holder.pid, 0)
         return trouble
+
+
+def _nothing_to_connect(*_arguments: object) -> str:
+    return "these nodes have no network between them"
 
 
 def refuse(answers: int, reason: str) -> None:
