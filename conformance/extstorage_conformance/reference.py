@@ -42,9 +42,9 @@ def rules_page() -> str:
 
 
 def _rule_lines(rule: Rule) -> Iterator[str]:
-    yield from ("", f"### {rule.id} ({rule.level})", "", rule.sentence)
+    yield from ("", f"### {rule.id} ({rule.level})", "", _text(rule.sentence))
     if rule.explanation:
-        yield from ("", rule.explanation)
+        yield from ("", _text(rule.explanation))
     needs = f" Needs: {', '.join(rule.needs)}." if rule.needs else ""
     if rule.nodes > 1:
         needs += f" On {rule.nodes} nodes{', one of which is switched off' if rule.power else ''}."
@@ -95,7 +95,7 @@ def contract_page() -> str:
     lines.append("|---|---|---|---|---|")
     lines += [
         f"| {variable.name} | {variable.unit} | {variable.since} | {', '.join(variable.methods)} "
-        f"| {variable.meaning}{'' if variable.always else ' (only if the disk has one)'} |"
+        f"| {_text(variable.meaning)}{'' if variable.always else ' (only if the disk has one)'} |"
         for variable in VARIABLES
     ]
     always = ", ".join(f"{name} (since {since})" for name, since in ALWAYS_SENT_PARAMETERS.items())
@@ -108,6 +108,11 @@ def contract_page() -> str:
         f"Releases: {', '.join(release.name for release in RELEASES)}.",
     ]
     return _page(lines)
+
+
+def _text(text: str) -> str:
+    """Return text for a page: what stands in angle brackets would vanish as a tag."""
+    return text.replace("<", "\\<")
 
 
 def _page(lines: list[str]) -> str:

@@ -17,6 +17,7 @@ SUMMARY = "show a trace of script calls as a picture with one lane for each node
 
 _COLUMN = 26
 _LANE_PX, _ROW_PX, _LEFT_PX, _TOP_PX = 240, 26, 20, 60
+_CHARACTER_PX = 7.3
 _COLOURS = {"failed": "#b3261e", "done": "#1b5e20"}
 
 
@@ -90,12 +91,13 @@ def _nodes(records: Sequence[dict[str, Any]]) -> list[str]:
 def picture(records: Sequence[dict[str, Any]]) -> str:
     """Return all records as one SVG: a lane for each node, time going down."""
     nodes = _nodes(records)
+    width = 2 * _LEFT_PX + max(len(nodes), 3) * _LANE_PX
     body: list[str] = []
     for lane, node in enumerate(nodes):
         body.append(_text(_LEFT_PX + lane * _LANE_PX, 30, node, "#000", bold=True))
     row = 0
     for record in records:
-        title = f"{record['command']} → {record['rc']}"
+        title = _shortened(record["command"], width) + f" → {record['rc']}"
         body.append(_text(_LEFT_PX, _TOP_PX + row * _ROW_PX, title, "#555"))
         row += 1
         for call in record["calls"]:
@@ -103,13 +105,18 @@ def picture(records: Sequence[dict[str, Any]]) -> str:
             colour = _COLOURS["done" if call["exit"] == 0 else "failed"]
             body.append(_box(left, _TOP_PX + row * _ROW_PX, _label(call), colour))
             row += 1
-    width = 2 * _LEFT_PX + max(len(nodes), 3) * _LANE_PX
     height = _TOP_PX + (row + 1) * _ROW_PX
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
         ' font-family="monospace" font-size="12">\n'
         '<rect width="100%" height="100%" fill="#fff"/>\n' + "\n".join(body) + "\n</svg>\n"
     )
+
+
+def _shortened(command: str, width_px: int) -> str:
+    """Return a command that fits into a line, its result beside it."""
+    room = int((width_px - 2 * _LEFT_PX) / _CHARACTER_PX) - len(" -> 100")
+    return command if len(command) <= room else f"{command[: room - 4]} ..."
 
 
 def _text(left: int, top: int, text: str, colour: str, *, bold: bool = False) -> str:
