@@ -145,7 +145,7 @@ SCENES = {
     381: Scene(up=True, disks_active=True, provider="only1"),
     383: Scene(up=True, disks_active=True, provider="only1"),
     361: Scene(up=True, disks_active=True, offline=("node2",), runs=()),
-    41: Scene(up=False, disks_active=False, name="inst2.example.test"),
+    41: Scene(up=False, disks_active=False, name="inst1.example.test"),
     77: Scene(up=True, disks_active=True, busy=("node1",), name="inst1.example.test"),
     78: Scene(up=True, disks_active=True, name="inst1.example.test"),
     79: Scene(up=True, disks_active=True, busy=("node1",), name="inst1.example.test"),
@@ -338,9 +338,9 @@ def instance_names(row: Row) -> list[str]:
 
 def place(stage: Stage, number: int, row: Row) -> str | None:
     """Return the short name of the node where the instance is on record, or None."""
-    for name in sorted(instance_names(row)) or [scene(number, row).name or ""]:
-        if stage.state.has_instance(name):
-            return stage.state.instance(name).primary_node.split(".")[0]
+    names = sorted(instance_names(row)) or [scene(number, row).name or ""]
+    if stage.state.has_instance(names[0]):
+        return stage.state.instance(names[0]).primary_node.split(".")[0]
     return None
 
 

@@ -6,6 +6,7 @@ Source in Ganeti: GenericMain, SubmitOrSend and JobExecutor in ``lib/cli.py``.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shlex
 import shutil
@@ -108,6 +109,9 @@ def main(program: str, commands: Mapping[str, Command], argv: Sequence[str]) -> 
 
     What ``add_arguments`` says is read here: to build a parser takes longer than many a command.
     """
+    # What is told and what is complained about keep their order in one file or pipe.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     words = list(argv)
     directory = None
     while words and words[0].partition("=")[0] == _CLUSTER_OPTION:
@@ -140,6 +144,9 @@ def execute(
         return _carried_out(_parsed(program, commands, words), cluster)
     except GanetiError as error:
         return _said(error)
+    except CommandError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return error.exit_status
 
 
 def _said(error: GanetiError) -> int:

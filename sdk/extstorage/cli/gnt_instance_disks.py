@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from extstorage.cli.errors import UsageError
 from extstorage.cli.gnt_options import appended, identified, keys_and_values
 from extstorage.cluster import activation, adding, converting, modification
 from extstorage.cluster.disks import OWN_PARAMETERS
@@ -159,6 +160,7 @@ def modify_options(line: CommandLine) -> None:
     )  # fmt: skip
     line.add_option("--hotplug", action="store_true", help="while the instance runs")
     line.add_option("--hotplug-if-possible", action="store_true", help="or else without")
+    line.add_option("--no-hotplug", action="store_true", help="since 3.1, which tries it unasked")
     line.add_option("--new-primary", metavar="NODE", help="only change the record")
     line.ignored("-f", "--force", "--ignore-ipolicy")
     line.refuse("there is no network", "--net", values=1)
@@ -173,6 +175,12 @@ def modify_options(line: CommandLine) -> None:
 def modify(context: Context) -> int | None:
     """``gnt-instance modify``."""
     options = context.options
+    tries_unasked = context.job.at_least("3.1")
+    if options.no_hotplug and not tries_unasked:
+        raise UsageError(
+            f"gnt-instance modify: no such option in Ganeti {context.job.cluster.release}:"
+            " --no-hotplug, which 3.1 has"
+        )
     wanted = [_modification(ident, given) for ident, given in options.disks or ()]
     if not (wanted or options.new_primary or options.disk_template):
         print("Please give at least one of the parameters.", file=sys.stderr)
@@ -188,7 +196,7 @@ def modify(context: Context) -> int | None:
     if wanted:
         chosen = modification.Options(
             wait_for_sync=options.wait_for_sync,
-            hotplug=bool(options.hotplug),
+            hotplug=bool(options.hotplug) or (tries_unasked and not options.no_hotplug),
             hotplug_if_possible=bool(options.hotplug_if_possible),
         )
         changes = modification.modify(context.job, context.words[0], wanted, chosen)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from extstorage.cli import gnt
 from extstorage.cli.gnt import Command, Context
+from extstorage.cli.questions import ask
 from extstorage.cluster import information, migration, node_state
 from extstorage.cluster.errors import GanetiError, OpPrereqError
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 SUMMARY = "move the instances of a node of a test cluster, or mark it offline, as Ganeti does"
 _YES_NO = {"yes": True, "no": False}
+_ONLINE = (
+    "You are setting this node online manually. If the configuration has changed, this can cause"
+    " issues such as split brain. To safely bring a node back online, please use --readd instead."
+    " If you are confident that the configuration hasn't changed, continue?"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -167,7 +173,8 @@ def _each(
 
 
 def _modify_options(line: CommandLine) -> None:
-    line.ignored("-f", "--force", "--auto-promote")
+    line.add_option("-f", "--force", action="store_true", help="do not ask")
+    line.ignored("--auto-promote")
     line.add_option("-O", "--offline", choices=tuple(_YES_NO), help="whether nothing is sent there")
     for name, reason in (
         ("--drained", "nodes are online or offline"),
@@ -185,6 +192,8 @@ def _modify(context: Context) -> int:
     offline = context.options.offline
     if offline is None:
         print("Please give at least one of the parameters.", file=sys.stderr)
+        return 1
+    if offline == "no" and not context.options.force and not ask(_ONLINE):
         return 1
     job = context.job
     with job.state.all_locked():

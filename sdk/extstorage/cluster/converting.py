@@ -36,6 +36,10 @@ def convert(
     instance stays as it was.
     """
     instance = job.instance(name)
+    if EXT in (template, instance.disk_template) and not job.at_least("2.13"):
+        raise OpPrereqError(
+            f"Ganeti {job.cluster.release} converts no disk to or from ext: 2.13 does"
+        )
     job.check_online(instance.primary_node)
     if template == instance.disk_template == FILE:
         raise OpPrereqError(f"Instance already has disk template {template}")

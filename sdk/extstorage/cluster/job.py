@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from extstorage.cluster.errors import EXISTS, UNKNOWN, WRONG_STATE, OpPrereqError, raising
 from extstorage.cluster.model import DOWN
+from extstorage.contract.releases import release
 from extstorage.host.text import safe_encode
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class Job:
         self.cluster: Cluster = state.cluster()
         self.daemons = daemons
         self.tell = tell
+
+    def at_least(self, name: str) -> bool:
+        """Return whether the release that the cluster acts as is ``name`` or later."""
+        return release(self.cluster.release).at_least(name)
 
     def feedback(self, text: str) -> None:
         """Tell how far the operation is."""

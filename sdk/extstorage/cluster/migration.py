@@ -64,6 +64,8 @@ class _Move:
         self._failover = options.failover
         self._source = instance.primary_node
         self._target = ""
+        # Volumes are opened and closed since 2.14.
+        self._opens = job.at_least("2.14")
 
     def run(self) -> None:
         self._check()
@@ -149,7 +151,8 @@ class _Move:
 
     def _unmap(self, node: str) -> None:
         names = ", ".join(str(disk.name) for disk in self._instance.disks)
-        self._job.feedback(f"* unmapping instance's disks {names} from {node}")
+        which = f" {names}" if self._opens else ""
+        self._job.feedback(f"* unmapping instance's disks{which} from {node}")
         for disk in self._instance.disks:
             try:
                 self._job.daemon(node).blockdev_shutdown(disk)
@@ -165,12 +168,15 @@ class _Move:
 
     def _migrate(self) -> None:
         self._job.feedback("* checking disk consistency between source and target")
-        self._close(self._target)
-        self._open(self._source, exclusive=False)
-        self._open(self._target, exclusive=False)
+        if self._opens:
+            self._close(self._target)
+            self._open(self._source, exclusive=False)
+            self._open(self._target, exclusive=False)
         self._job.feedback(f"* preparing {self._target} to accept the instance")
+        # Up to 2.13 this is where the target attaches the volumes.
+        attached = () if self._opens else self._instance.disks
         try:
-            self._job.daemon(self._target).accept_instance(self._instance.name)
+            self._job.daemon(self._target).accept_instance(self._instance.name, attached)
         except RpcError as error:
             self._abort("Pre-migration failed, aborting", "pre-migrate", error)
         self._job.feedback(f"* migrating instance to {self._target}")
@@ -183,18 +189,20 @@ class _Move:
         self._job.feedback("* memory transfer complete")
         self._finish_guest(success=True)
         self._record(self._target)
-        self._close(self._source)
-        self._open(self._target, exclusive=True)
+        if self._opens:
+            self._close(self._source)
+            self._open(self._target, exclusive=True)
         self._unmap(self._source)
         self._job.feedback("* done")
 
     def _abort(self, text: str, verb: str, error: RpcError) -> None:
         self._job.feedback(text)
         self._finish_guest(success=False)
-        # _RevertDiskStatus
-        self._close(self._target)
-        self._unmap(self._target)
-        self._open(self._source, exclusive=True)
+        # _RevertDiskStatus; up to 2.13 it leaves the target as it is.
+        if self._opens:
+            self._close(self._target)
+            self._unmap(self._target)
+            self._open(self._source, exclusive=True)
         raise OpExecError(f"Could not {verb} instance {self._instance.name}: {error}") from error
 
     def _finish_guest(self, *, success: bool) -> None:
@@ -213,9 +221,10 @@ class _Move:
             self._finish_guest(success=False)
             places = self._places()
         demoted = self._demoted(places)
-        self._close(demoted)
-        # On the old primary, even if the instance runs on the target: Ganeti's own mistake.
-        self._open(self._source, exclusive=True)
+        if self._opens:
+            self._close(demoted)
+            # On the old primary, even if the instance runs on the target: Ganeti's own mistake.
+            self._open(self._source, exclusive=True)
         self._job.feedback("* done")
 
     def _places(self) -> list[str]:
@@ -271,7 +280,8 @@ class _Move:
         else:
             self._job.feedback("* not checking disk consistency as instance is not running")
         self._stop()
-        self._close(self._source)
+        if self._opens:
+            self._close(self._source)
         self._job.feedback("* deactivating the instance's disks on source node")
         if not disks.shutdown(self._job, self._instance, ignore_primary=True):
             raise OpExecError("Can't shut down the instance's disks")

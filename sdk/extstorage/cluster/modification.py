@@ -52,9 +52,9 @@ def modify(
     """
     instance = job.instance(name)
     job.check_online(instance.primary_node)
-    if options.hotplug:
+    if options.hotplug and not job.at_least("3.1"):
         raise OpPrereqError(f"Hotplug is not possible: {_NO_HOTPLUG}: {_NO_HOTPLUG}", WRONG_STATE)
-    if options.hotplug_if_possible:
+    if options.hotplug or options.hotplug_if_possible:
         job.warning(_NO_HOTPLUG)
         job.info("Modification will take place without hotplugging.")
     for modification in modifications:
@@ -67,12 +67,13 @@ def modify(
 
 def _check(job: Job, instance: Instance, wanted: Modification, options: Options) -> None:
     given = wanted.parameters
+    _check_release(job, instance, wanted)
     if wanted.action == ADD:
         mode = given.get("mode", "rw")
         if mode not in disks.MODES:
             raise OpPrereqError(f"Invalid disk access mode '{mode}'")
     if wanted.action in (ADD, ATTACH):
-        _check_new(instance, wanted, options)
+        _check_new(job, instance, wanted, options)
         _slot(instance, wanted.disk)
         return
     if wanted.action == MODIFY:
@@ -83,9 +84,23 @@ def _check(job: Job, instance: Instance, wanted: Modification, options: Options)
     _found(instance, wanted.disk)
 
 
-def _check_new(instance: Instance, wanted: Modification, options: Options) -> None:
+def _check_release(job: Job, instance: Instance, wanted: Modification) -> None:
+    """Refuse what the release that is acted as did not know yet."""
+    if wanted.action in (ATTACH, DETACH) and not job.at_least("2.16"):
+        raise OpPrereqError(
+            f"Ganeti {job.cluster.release} has no --disk N:{wanted.action}: 2.16 has"
+        )
+    own = {"size", "mode", "name"}
+    if instance.disk_template == EXT and not job.at_least("2.10") and set(wanted.parameters) - own:
+        raise OpPrereqError(
+            f"Ganeti {job.cluster.release} takes no ext-params with modify --disk: 2.10 does"
+        )
+
+
+def _check_new(job: Job, instance: Instance, wanted: Modification, options: Options) -> None:
     # Up to 3.0 this comes first for a disk to be attached too, so that no ext disk can be.
-    disks.check_provider(wanted.parameters, instance.disk_template)
+    if wanted.action == ADD or not job.at_least("3.1"):
+        disks.check_provider(wanted.parameters, instance.disk_template)
     if not (options.wait_for_sync or instance.disks_active):
         raise OpPrereqError(
             f"Can't {wanted.action} a disk to an instance with deactivated disks and"

@@ -210,6 +210,9 @@ class NodeDaemon:
     @_call
     def blockdev_snapshot(self, disk: ClusterDisk) -> tuple[str, str]:
         """Take a snapshot; return its provider and name (BlockdevSnapshot)."""
+        if not self.host.release.at_least("2.13"):
+            where = f"('{disk.driver}', '{disk.location}')"
+            raise RpcFail(f"Cannot snapshot non-lvm block device '{where}' of type 'ext'")
         return self._found(disk, "Cannot find block device {}").snapshot()
 
     @_call
@@ -324,8 +327,13 @@ class NodeDaemon:
         return self._guests.running(self.name)
 
     @_call
-    def accept_instance(self, name: str) -> None:
-        """Prepare for an instance that is about to come (AcceptInstance)."""
+    def accept_instance(self, name: str, disks: Sequence[ClusterDisk] = ()) -> None:
+        """Attach disks, and prepare for an instance that is about to come (AcceptInstance)."""
+        try:
+            for index, disk in enumerate(disks):
+                self._open_for_start(disk, index)
+        except BlockDeviceError as error:
+            raise RpcFail(f"Block device error: {error}") from error
         try:
             self._guests.accept(self.name, name)
         except HypervisorError as error:
