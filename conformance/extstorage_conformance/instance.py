@@ -57,6 +57,7 @@ class Instance:
                 instance._call(disk, "setinfo")
             instance.assemble(node)
             instance.assemble(node)
+        instance.operation = ""
         return instance
 
     def on(self, node: SuiteNode) -> list[Volume]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from extstorage.host.call import Call
     from extstorage_conformance.instance import Instance
     from extstorage_conformance.suite_node import SuiteNode
 
@@ -73,6 +74,17 @@ class Migration:
         instance.operation = "gnt-instance migrate --cleanup, the instance is on the source"
         instance.close(self.target)
         instance.open(self.source, exclusive=True)
+
+    def clean_up_on_the_wrong_node(self) -> list[Call]:
+        """Do what migrate --cleanup does, by mistake, of an instance that runs on the target.
+
+        Returns the calls of open on the source: they may fail, so they are not judged.
+        """
+        instance = self.instance
+        instance.operation = "gnt-instance migrate --cleanup, the instance is on the target"
+        instance.close(self.source)
+        instance.find(self.source)
+        return [disk.call("open", exclusive=True) for disk in instance.on(self.source)]
 
     def failover(self) -> None:
         """Fail over a running instance: its disks are closed, detached, and used elsewhere."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
@@ -113,6 +112,7 @@ def test_detach_is_for_one_node(subject: Subject) -> None:
     with as_given():
         instance.find(target)
     (there,) = instance.on(target)
+    instance.operation = "another node detaches"
     with instance.busy(source):
         judge.succeeds(there.call("detach"))
     (here,) = instance.on(source)
@@ -342,13 +342,9 @@ def _clean_up_on_the_wrong_node(subject: Subject, *, finished: bool) -> None:
     with as_given():
         migration.do(migration.steps_before())
         migration.do(migration.steps_after()[: 2 if finished else 0])
-    with ExitStack() as stack:
-        stack.enter_context(instance.busy(target))
-        instance.operation = "gnt-instance migrate --cleanup, the instance is on the target"
-        instance.close(source)
-        (old,) = instance.on(source)
-        old.call("attach")
-        judge.ended(old.call("open", exclusive=True))
+    with instance.busy(target):
+        for call in migration.clean_up_on_the_wrong_node():
+            judge.ended(call)
     instance.shutdown(source)
     with instance.busy(target):
         instance.open(target, exclusive=True)
