@@ -115,8 +115,8 @@ NODES = {
     "directory": Option(
         default="/var/tmp",  # noqa: S108 - the directory made in it is private
         meaning="where a run makes its own directory ({run_directory}), on the nodes: with real "
-        "hosts or guests as nodes, a directory that all of them share, if parameters or hooks of "
-        "this file lead into {run_directory}",
+        "hosts as nodes, a directory that all of them share, if parameters of this file lead "
+        "into {run_directory}",
     ),
 }
 TABLES = {"run": RUN, "capabilities": CAPABILITIES, "sizes": SIZES, "hooks": HOOKS, "nodes": NODES}

@@ -37,7 +37,7 @@ class NodeSet:
     Attributes:
         nodes: The nodes, in the order of ``text``.
         run_directory: The run's own directory: one path on all nodes.
-        is_shared: Whether it is the same directory on all of them.
+        is_shared: Whether volumes can lie in it, because all of them see the same there.
 
     Raises CannotRun.
     """
@@ -48,9 +48,10 @@ class NodeSet:
         self.text = text
         self._provider = provider
         self._spec = spec.parse(text)
-        self._here = isinstance(self._spec, spec.Local | spec.Namespaces)
+        self._here = isinstance(self._spec, spec.Local | spec.Namespaces | spec.Guests)
         self._stack = ExitStack()
-        self.is_shared = True
+        # Guests see the directory, but each kernel caches what is in it for itself.
+        self.is_shared = not isinstance(self._spec, spec.Guests)
         try:
             self.run_directory = existing or Path()
             if self._here and existing is None:
@@ -92,7 +93,8 @@ class NodeSet:
         if self.text == LOCAL:
             return self._provider
         wanted = files.digests(str(self._provider))
-        if node.ask("digests", str(self._provider)) == wanted:
+        node.installed = node.ask("digests", str(self._provider))
+        if node.installed == wanted:
             return self._provider
         copy = self.run_directory / _PROVIDERS / self._provider.name
         if not node.node.is_directory(str(copy)):

@@ -241,8 +241,9 @@ def _expect_nodes(rule: Rule, suite: Suite) -> None:
         )
     if rule.nodes > 1 and suite.configuration.uses_run_directory and not suite.shares_directory:
         pytest.skip(
-            "needs a directory that all nodes share: {run_directory} of conformance.toml is not"
-            " one on these nodes; name one as [nodes] directory"
+            "needs storage that all nodes share: conformance.toml puts volumes into"
+            " {run_directory}, which these nodes do not share; name a shared directory as"
+            " [nodes] directory, or shared disks in [parameters]"
         )
 
 

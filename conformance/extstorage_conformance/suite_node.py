@@ -54,6 +54,8 @@ class SuiteNode:
         provider_name: The name that the daemon finds the provider by.
         devices: Its block devices.
         is_up: Whether its power is on and it can be reached.
+        installed: A digest of each file that the node has where the provider is on this machine;
+            empty where nothing is. If they differ from the provider's, a copy of that is used.
     """
 
     host: Host
@@ -64,6 +66,7 @@ class SuiteNode:
         self.name = node.name
         self.devices = Devices(self.ask)
         self.is_up = True
+        self.installed: dict[str, str] = {}
         self._here = side.NodeSide() if isinstance(node, LocalNode) else None
         self._session: PythonSession | None = None
         self._guarded: list[str] | None = None

@@ -53,6 +53,31 @@ def test_facts(subject):
     {more}
 """
 
+# A check that switches one node off and cuts the other one off, and one that uses both.
+POWER = """
+from extstorage_conformance.rules import Level, rule
+from extstorage_conformance.violation import Violation
+
+@rule("ES-TEST-91", Level.MUST, source="a test", nodes=2, power=True)
+def test_switch_off(subject):
+    '''A rule.'''
+    volume = subject.attached()
+    there = volume.on(subject.nodes[1])
+    there.attach()
+    subject.nodes[1].kill()
+    subject.nodes[0].cut_off()
+    raise Violation("nothing", "nothing")
+
+@rule("ES-TEST-92", Level.MUST, source="a test", nodes=2)
+def test_use_both(subject):
+    '''A rule.'''
+    for node in subject.nodes:
+        volume = subject.created().on(node)
+        volume.attach()
+        volume.stamp()
+        volume.given_stamps()
+"""
+
 
 def write_check(workbench: Workbench, *, nodes: int, power: bool = False, more: str = "") -> str:
     """Write the check and return its path; it writes what it sees to facts.json."""
@@ -168,13 +193,36 @@ def test_rules_hold_over_ssh(workbench: Workbench, hosts: Path) -> None:
     assert {run.outcome(rule_id) for rule_id in RULES} == {"passed"}, run.output
 
 
+@pytest.mark.slow
+def test_instances_move_between_hosts(workbench: Workbench, hosts: Path) -> None:
+    workbench.configure(f'\n[nodes]\ndirectory = "{hosts}"\n')
+    rules = ("ES-MIG-02", "ES-MIG-05", "ES-MIG-11", "ES-DATA-05", "ES-DATA-09")
+
+    run = workbench.run("--extstorage-nodes=ssh:host1,host2", rules=rules)
+
+    assert {run.outcome(rule_id) for rule_id in rules} == {"passed"}, run.output
+
+
+def test_host_with_other_files_is_told(workbench: Workbench, hosts: Path) -> None:
+    workbench.configure(f'\n[nodes]\ndirectory = "{hosts}"\n')
+    provider = workbench.provider
+    command = f"mkdir -p {provider} && echo old >{provider}/attach"
+    subprocess.run(["ssh", "host2", command], env=workbench.environment, check=True)
+
+    run = workbench.run("--extstorage-nodes=ssh:host1,host2", rules=("ES-DISC-08", "ES-CREATE-03"))
+
+    assert run.outcome("ES-CREATE-03") == "passed", run.output  # with a copy, not with those files
+    assert run.outcome("ES-DISC-08") == "failed"
+    assert "others on host2: .shellcheckrc, attach, close" in run.rule("ES-DISC-08")["message"]
+
+
 @pytest.mark.usefixtures("hosts")
 def test_hosts_without_a_shared_directory_skip_what_needs_one(workbench: Workbench) -> None:
     run = workbench.run("--extstorage-nodes=ssh:host1,host2", write_check(workbench, nodes=2))
 
     outcome, message = outcome_of_check(run)
     assert outcome == "skipped", run.output
-    assert "name one as [nodes] directory" in message
+    assert "name a shared directory as [nodes] directory" in message
 
 
 def test_host_cannot_be_switched_off(workbench: Workbench, hosts: Path) -> None:
@@ -250,3 +298,14 @@ def test_hooks_run_where_they_say(workbench: Workbench) -> None:
         "setup node1;node_setup node1;node_setup node2;node_teardown node1;node_teardown node2;"
         "node1.example.com node2.example.com"
     ) in run.output
+
+
+def test_nodes_that_a_check_left_off_are_back_for_the_next(workbench: Workbench) -> None:
+    check = workbench.directory / "test_power.py"
+    check.write_text(POWER)
+
+    run = workbench.run(NAMESPACES, str(check))
+
+    assert run.outcome("ES-TEST-91") == "failed", run.output
+    assert run.outcome("ES-TEST-92") == "passed", run.output
+    assert "ES-LEAK-02" not in run.output

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
 from extstorage_conformance.comparison import as_ganeti_calls, as_well
-from extstorage_conformance.rules import Level, rule
+from extstorage_conformance.node_side.files import digests
+from extstorage_conformance.rules import Level, Profile, rule
+from extstorage_conformance.violation import NotApplicable
 
 if TYPE_CHECKING:
     from extstorage.host.invocation import Invocation
@@ -79,3 +81,27 @@ def test_works_elsewhere_under_another_name(subject: Subject) -> None:
         return placed.with_variables(EXTP_PROVIDER=other.name)
 
     as_well(subject, moved, as_ganeti_calls)
+
+
+@rule(
+    "ES-DISC-08",
+    Level.SHOULD,
+    source="man ganeti-extstorage-interface(7) DESCRIPTION; lib/cmdlib/misc.py ExtStorageQuery",
+    profile=Profile.STANDARD,
+    nodes=2,
+)
+def test_same_files_on_every_node(subject: Subject) -> None:
+    """A provider that is installed on several nodes has the same files on all of them.
+
+    Ganeti neither copies providers nor compares them, beyond the names of their parameters.
+    Looked at is the directory that is judged, at its own path on each node.
+    """
+    installed = [node for node in subject.nodes if node.installed]
+    if not installed:
+        raise NotApplicable("the nodes have nothing at the provider's path: they use a copy")
+    wanted = digests(str(subject.suite.source))
+    for node in installed:
+        found = node.installed
+        different = sorted(name for name in wanted | found if wanted.get(name) != found.get(name))
+        shown = f"others on {node.name}: {', '.join(different[:5])}"
+        judge.holds(not different, "the same files as on this machine", shown)
