@@ -20,6 +20,11 @@ def unknown(rule_ids: list[str]) -> list[str]:
     return [rule_id for rule_id in rule_ids if rule_id not in known]
 
 
+def of_group(name: str) -> list[str]:
+    """Return the ids of the rules of the group ``ES-NAME``; none if there is no such group."""
+    return [rule.id for rule in rules() if name == f"ES-{rule.group}"]
+
+
 def table() -> str:
     """Return one line for each rule."""
     return "\n".join(

@@ -95,7 +95,8 @@ HOOKS = {
     ),
     "reboot": Option(
         default="",
-        meaning="shell command that undoes what a reboot of this node undoes; no rule uses it yet",
+        meaning="shell command that undoes what a reboot of the first node undoes; namespaces and "
+        "guests are switched off instead",
     ),
 }
 RUN = {

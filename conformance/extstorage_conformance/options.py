@@ -59,7 +59,7 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="ID",
         action="append",
         default=[],
-        help="run this rule only, whatever the profile (repeatable)",
+        help="run this rule, or group of rules, only, whatever the profile (repeatable)",
     )
     group.addoption(
         "--extstorage-nodes",
@@ -199,7 +199,8 @@ def _release(config: pytest.Config, loaded: Configuration) -> str:
         raise pytest.UsageError(str(error)) from None
 
 
-def _chosen(rule_ids: list[str]) -> frozenset[str]:
+def _chosen(words: list[str]) -> frozenset[str]:
+    rule_ids = [rule_id for word in words for rule_id in catalogue.of_group(word) or [word]]
     unknown = catalogue.unknown(rule_ids)
     if unknown:
         raise pytest.UsageError(f"no rule has the id {unknown[0]}: --extstorage-rules lists them")

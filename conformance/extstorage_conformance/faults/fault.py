@@ -40,6 +40,11 @@ class Fault:
         return next(kind for kind in _KINDS if self.name.startswith(kind))
 
     @property
+    def missing_tool(self) -> str:
+        """The tool that is not installed, or ``""``."""
+        return str(dict(self.orders).get("tool", ""))
+
+    @property
     def is_full(self) -> bool:
         """Whether there is no space in any file system."""
         return ("do", plan.FULL) in self.orders

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from extstorage_conformance.faults.boundary import CallMap
     from extstorage_conformance.faults.trial import Tried
 
+_LONGEST = 100
+
 
 @dataclass
 class Reach:
@@ -96,5 +98,15 @@ class Reach:
             f" {counts['terminations']} SIGTERM, {counts['hangs']} hangs,"
             f" {counts['whole_call']} whole calls; {counts['not_reached']} did not come to pass"
         )
+        for method, boundaries in self.methods.items():
+            yield f"  {method:8} {len(boundaries):3}  {_sequence(boundaries)}"
         if self.skipped:
             yield f"faults: {self.skipped} trials had passed in the run that is resumed"
+
+
+def _sequence(boundaries: list[dict[str, Any]]) -> str:
+    """Return the boundaries in their order, each by its shortest name, repeated ones once."""
+    words = [each["name"].partition("#")[0].partition(" ")[0] for each in boundaries]
+    changed = [word for word, before in zip(words, ["", *words], strict=False) if word != before]
+    text = " ".join(changed)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

@@ -32,6 +32,7 @@ class Scene:
     """
 
     method = ""
+    volume: Volume
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
@@ -444,6 +445,9 @@ class Open(Scene):
     def prepare(self) -> None:
         self.volume = self.subject.attached()
         self.note_mappings()
+        self.volume.stamp(offsets=self.offsets(self.volume))
+        if self.subject.uses("close"):
+            self.volume.given("close")
 
     def invocation(self) -> Invocation:
         return ordinary(self.volume, "open")

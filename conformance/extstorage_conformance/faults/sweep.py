@@ -80,6 +80,15 @@ def _warm_up(scene: Scene) -> None:
         raise Blocked(f"without any fault: {violation}", violation.call) from None
 
 
+def recorded_calls(subject: Subject, method: str) -> CallMap:
+    """Return what one undisturbed call of ``method`` does; raises Blocked."""
+    recorded = _sweeps.setdefault(subject.suite, Sweep()).record(
+        scenes.scene_of(subject, method), is_whole=subject.suite.extent.is_whole
+    )
+    subject.reach.know(recorded.calls)
+    return recorded.calls
+
+
 def sweep(
     subject: Subject, methods: Iterable[str], trials: Callable[[Recorded], Iterable[Trial]]
 ) -> list[Tried]:

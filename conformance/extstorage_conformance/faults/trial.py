@@ -65,7 +65,9 @@ def attempt(scene: Scene, trial: Trial) -> Tried:
     except (Violation, Blocked) as found:
         violation = _violation(found)
         scene.is_dirty = True
-        return Tried(trial, traced.call, traced.fired, _told(violation, trial, traced.call))
+        return Tried(
+            trial, traced.call, traced.fired, told(violation, trial.name, trial, traced.call)
+        )
     return Tried(trial, traced.call, traced.fired)
 
 
@@ -77,10 +79,12 @@ def _violation(found: Violation | Blocked) -> Violation:
 
 
 def _judge(scene: Scene, trial: Trial, call: Call) -> None:
-    if call.timed_out:
+    if call.timed_out or not trial.fault.is_signal:
         judge.ended(call)
-    if not trial.fault.is_signal:
-        judge.ended(call)
+    tool = trial.fault.missing_tool
+    if tool and call.failed:
+        said = (call.output.strip().splitlines() or ["nothing"])[-1]
+        judge.holds(tool in call.output, f"the name of the missing tool {tool}", said, call)
     if call.succeeded:
         scene.judge_done(call)
     else:
@@ -92,16 +96,16 @@ def _judge(scene: Scene, trial: Trial, call: Call) -> None:
     scene.back()
 
 
-def _told(found: Violation, trial: Trial, call: Call) -> Violation:
-    """Return the violation with the fault in its words and the broken call as its call."""
+def told(found: Violation, what: str, trial: Trial, call: Call) -> Violation:
+    """Return the violation with what was done in its words and the broken call as its call."""
     if found.call is None or found.call is call:
-        got = f"{found.got} from {trial.name}"
+        got = f"{found.got} from {what}"
     else:
         later = found.call
         lines = later.output.strip().splitlines() or ["no message"]
         how = later.fail_reason or "exit 0"
         got = (
-            f"{found.got} after {trial.name}, in the later {later.invocation.method}"
+            f"{found.got} after {what}, in the later {later.invocation.method}"
             f" ({how}: {lines[-1][:_MESSAGE]})"
         )
     where = f" [{trial.fault.boundary.text}]" if trial.fault.boundary else ""

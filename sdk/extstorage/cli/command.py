@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SUB_COMMANDS = (
     "conform",
+    "faults",
     "adopt",
     "watch",
     "lint",
@@ -73,8 +74,8 @@ def _run(argv: Sequence[str]) -> int:
     own, separator, rest = _split(argv)
     parser = command_parser(own)
     arguments = parser.parse_args(own)
-    if separator and own[:1] != ["conform"]:
-        parser.error("only conform passes arguments on after --")
+    if separator and own[:1] not in (["conform"], ["faults"]):
+        parser.error("only conform and faults pass arguments on after --")
     arguments.pytest_arguments = rest
     status = arguments.run(arguments)
     sys.stdout.flush()

@@ -34,7 +34,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", metavar="FILE", help="the configuration (default: conformance.toml in DIR)"
     )
     parser.add_argument(
-        "--rule", metavar="ID", action="append", default=[], help="run this rule (repeatable)"
+        "--rule",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="run this rule, or this group of rules: ES-CRASH (repeatable)",
+    )
+    parser.add_argument(
+        "--only",
+        metavar="TRIAL",
+        action="append",
+        default=[],
+        help="of the faults of ES-CRASH, try all whose name begins so, and no other: grow, "
+        "'grow fail losetup#1' (repeatable)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave out the faults that passed before, as long as the provider is the same",
     )
     parser.add_argument(
         "--parameter",
@@ -77,6 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
     given += [f"--extstorage-rule={rule}" for rule in arguments.rule]
     given += [f"--extstorage-parameter={word}" for word in arguments.parameter]
     given += [f"--junitxml={arguments.junit}"] if arguments.junit else []
+    given += [f"--extstorage-only={trial}" for trial in arguments.only]
+    given += ["--extstorage-resume"] if arguments.resume else []
     given += ["--extstorage-reap"] if arguments.reap else []
     return run_pytest([*given, *_workers(arguments.workers), *arguments.pytest_arguments])
 

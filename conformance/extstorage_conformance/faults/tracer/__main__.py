@@ -64,6 +64,9 @@ def _trace(orders: dict[str, object], argv: list[str], writer: int) -> NoReturn:
     from extstorage_conformance.faults.tracer.plan import Plan
     from extstorage_conformance.faults.tracer.tracing import Tracing
 
+    if os.uname().machine != kernel.MACHINE:
+        os.write(2, f"the tracer does not know {os.uname().machine}\n".encode())
+        os._exit(CANNOT_TRACE)
     try:
         script = _stopped_child(argv, NUMBERS.values())
         outputs = outputs_of(script)

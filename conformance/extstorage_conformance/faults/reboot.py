@@ -1,0 +1,72 @@
+"""Calls that are killed, and then the node loses its power: what is there when it is back."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from extstorage_conformance import judge
+from extstorage_conformance.faults import fault, scenes, tracing
+from extstorage_conformance.faults.sweep import recorded_calls
+from extstorage_conformance.faults.trial import Trial, Tried, told
+from extstorage_conformance.violation import NotApplicable, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from extstorage.host.call import Call
+    from extstorage_conformance.faults.boundary import Boundary
+    from extstorage_conformance.faults.scenes import Scene
+    from extstorage_conformance.subject import Subject
+
+_METHODS = ("attach", "detach", "grow", "snapshot", "open", "close")
+"""Those that work on a volume that has data."""
+
+
+def survive_reboot(subject: Subject) -> None:
+    """Kill calls, each on a volume of its own, cut the power once, and judge every volume.
+
+    Raises Violation, Blocked, and NotApplicable where there is no way to cut the power.
+    """
+    if not (subject.node.has_power_switch or subject.configuration.hooks["reboot"]):
+        raise NotApplicable("this node cannot be switched off, and there is no hook reboot")
+    killed = list(_killed(subject))
+    _reboot(subject)
+    for scene, trial, call in killed:
+        try:
+            _judge_back(scene)
+        except Violation as violation:
+            raise told(violation, f"{trial.name} and a reboot", trial, call) from None
+
+
+def _killed(subject: Subject) -> Iterator[tuple[Scene, Trial, Call]]:
+    for method in filter(subject.uses, _METHODS):
+        for boundary in _chosen(subject, method):
+            scene = scenes.scene_of(subject, method)
+            scene.ready()
+            trial = Trial(method, fault.signalled(boundary, signal.SIGKILL))
+            traced = tracing.run(subject, scene.invocation(), trial.fault)
+            subject.reach.note(Tried(trial, traced.call, traced.fired), traced.call.seconds)
+            yield scene, trial, traced.call
+
+
+def _chosen(subject: Subject, method: str) -> list[Boundary]:
+    calls = recorded_calls(subject, method)
+    leaving = list(calls.leaving())
+    return leaving if subject.suite.extent.is_whole else leaving[len(leaving) // 2 :][:1]
+
+
+def _reboot(subject: Subject) -> None:
+    if not subject.node.has_power_switch:
+        subject.suite.hook("reboot")
+        return
+    subject.node.kill()
+    subject.suite.bring_back(subject.node)
+
+
+def _judge_back(scene: Scene) -> None:
+    volume = scene.volume
+    call = volume.judge_attach()
+    scene.judge_size(volume, volume.size_mib, call)
+    volume.judge_stamps(call, offsets=scene.offsets(volume))
+    judge.succeeds(volume.call("detach"), "nothing uses the device")
