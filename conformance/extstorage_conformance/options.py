@@ -101,6 +101,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="remove what killed runs of this provider left behind, and end",
     )
     group.addoption(
+        "--extstorage-soak",
+        metavar="SECONDS",
+        type=float,
+        help="instead of rules, play drawn sequences of calls and races for that long",
+    )
+    group.addoption(
         "--extstorage-rules",
         metavar="ID",
         nargs="?",

@@ -50,6 +50,11 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         for line in reap(request.provider_directory, request.configuration, request.release):
             sys.stdout.write(f"{line}\n")
         return 0
+    if config.option.extstorage_soak and (session := session_from(config)) is not None:
+        from extstorage_conformance.model.soak import soak  # noqa: PLC0415 - as in source()
+
+        session.check()
+        return soak(session.request, config.option.extstorage_soak, report_files(config))
     return None
 
 

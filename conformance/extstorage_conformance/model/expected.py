@@ -20,7 +20,7 @@ class Owes(Enum):
 
 @dataclass
 class Known:
-    """What is known of one volume.
+    """What is known of one volume; ``writer`` is the node that wrote to it last.
 
     ``size_mib`` is the least that it has. ``attached`` maps each node that it is attached on to
     the device's path there. ``open_on`` holds the nodes on which I/O is allowed. ``written`` maps
@@ -36,6 +36,7 @@ class Known:
     written: dict[int, int] = field(default_factory=dict)
     stamped_as: dict[int, str] = field(default_factory=dict)
     visible: bool = True
+    writer: int = 0
 
     def is_gone(self) -> None:
         """Note that the volume exists no more, nor any mapping of it."""

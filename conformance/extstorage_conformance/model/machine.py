@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
-from hypothesis import HealthCheck, Phase, Verbosity, settings, stateful
+from hypothesis import HealthCheck, Phase, Verbosity, configuration, settings, stateful
 from hypothesis import strategies as st
 
 from extstorage_conformance.checks.patterns import LIFE, SNAPSHOT, WHOLE
@@ -16,6 +16,7 @@ from extstorage_conformance.violation import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from extstorage_conformance.subject import Subject
 
@@ -25,6 +26,7 @@ _VERBS = (
 _STEPS = 16
 _LONGEST_OPERATION = 8  # calls; ES-IDEM-03 makes the long ones
 _OPERATIONS = [each for each in (*LIFE, *WHOLE) if len(each.steps) <= _LONGEST_OPERATION]
+_NODES = st.integers(0, 63)  # taken modulo the number that there are
 _NUMBERS = st.integers(0, VOLUMES - 1)
 
 
@@ -66,6 +68,11 @@ class Search:
         return None
 
 
+def keep_files_in(directory: Path) -> None:
+    """Let Hypothesis write what it writes into ``directory``, and not into the user's."""
+    configuration.set_hypothesis_home_dir(directory / "hypothesis")
+
+
 def _settings(sequences: int) -> settings:
     return settings(
         max_examples=sequences,
@@ -100,6 +107,7 @@ class _Machine(stateful.RuleBasedStateMachine):
         self._subject = search.make_subject()
         self._play = Play(self._subject)
         self._sizes = self._subject.configuration
+        self._node = 0
 
     def _do(self, step: Step) -> None:
         try:
@@ -113,9 +121,15 @@ class _Machine(stateful.RuleBasedStateMachine):
         default = self._sizes.sizes["default"]
         return self._sizes.rounded_mib(max(1, default * eighths // 8))
 
+    @stateful.precondition(lambda self: self._search.nodes > 1)
+    @stateful.rule(node=_NODES)
+    def go_to(self, node: int) -> None:
+        """Make the calls that follow on another node."""
+        self._node = node % self._search.nodes
+
     @stateful.rule(number=_NUMBERS, eighths=st.integers(1, 12))
     def create(self, number: int, eighths: int) -> None:
-        self._do(Step("create", number, size_mib=self._mib(eighths)))
+        self._do(Step("create", number, size_mib=self._mib(eighths), node=self._node))
 
     @stateful.rule(number=_NUMBERS, operation=st.sampled_from(_OPERATIONS))
     def operate(self, number: int, operation: Any) -> None:  # noqa: ANN401 - a Pattern
@@ -143,7 +157,7 @@ class _Machine(stateful.RuleBasedStateMachine):
         known = self._play.known_of(step)
         size_mib = {"create": self._mib(8), "grow": known.size_mib + self._mib(3)}.get(verb, 0)
         if verb != "create" or not snapshot:
-            self._do(Step(verb, number, snapshot, size_mib, exclusive))
+            self._do(Step(verb, number, snapshot, size_mib, exclusive, node=self._node))
 
     @stateful.rule(number=_NUMBERS, snapshot=st.booleans())
     def use(self, number: int, snapshot: bool) -> None:  # noqa: FBT001
@@ -177,7 +191,8 @@ class _Machine(stateful.RuleBasedStateMachine):
     def mistake(self, number: int, fault: str, data: Any) -> None:  # noqa: ANN401 - Hypothesis's
         """Make a call that cannot be meant."""
         verb = data.draw(st.sampled_from(FAULTS[fault].methods))
-        self._do(Step(verb, number, size_mib=self._mib(8), fault=fault))
+        size_mib = self._mib(8)
+        self._do(Step(verb, number, size_mib=size_mib, fault=fault, node=self._node))
 
     def _there(self, number: int, *, snapshot: bool = False) -> None:
         """Create the volume, and its snapshot if that is meant, unless it exists."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from extstorage.host.call import Call
     from extstorage.host.invocation import Invocation
+    from extstorage_conformance.devices import Devices
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.volume import Volume
 
@@ -69,9 +70,9 @@ class Play:
     def can_write(self, step: Step) -> bool:
         """Return whether I/O is allowed on the volume: it is attached, and open if it must be."""
         known = self.known_of(step)
-        if step.node not in known.attached or known.open_on - {step.node}:
-            return False
-        return step.node in known.open_on or not self.subject.opens()
+        if self.subject.opens():
+            return step.node in known.attached and known.open_on == {step.node}
+        return set(known.attached) == {step.node}
 
     def do(self, step: Step) -> None:
         """Make one step and compare; one that this provider has no script for does nothing.
@@ -86,7 +87,7 @@ class Play:
             return
         known, snapshot = self.known_of(step), self._snapshot_of(step)
         owes = owed(step, known, snapshot, self._claims)
-        call = self.subject.run(self._invocation(step))
+        call = self._volume(step).run(self._invocation(step))
         self.played.append(Played(step, owes, call, known.copy(), snapshot.copy()))
         judge.ended(call)
         if owes is Owes.SUCCESS:
@@ -147,7 +148,9 @@ class Play:
         volume = self._volumes[step.volume]
         size_mib = step.size_mib if step.verb == "create" else known.size_mib
         volume.disk = replace(volume.disk, size_mib=max(1, size_mib))
-        return self.subject.volume(name=known.name, size_mib=volume.disk.size_mib)
+        return self.subject.volume(
+            name=known.name, size_mib=volume.disk.size_mib, node=self.subject.nodes[step.node]
+        )
 
     def _learn(self, step: Step, known: Known, snapshot: Known, call: Call) -> None:
         if step.verb == "create" and not known.exists:
@@ -170,6 +173,8 @@ class Play:
 
     def _attached(self, step: Step, known: Known, call: Call) -> None:
         path = judge.block_device(call)
+        devices = self.subject.nodes[step.node].devices
+        is_known_there = step.node in known.attached
         before = known.attached.get(step.node, path)
         judge.holds(path == before, f"{before}, as it is attached there", path, call)
         others = {
@@ -180,15 +185,17 @@ class Play:
         judge.holds(path not in others, "a device of its own", f"{path} of another volume", call)
         known.attached[step.node] = path
         known.visible = True
-        size = stamps.size_bytes(path) / stamps.MIB
+        size = devices.size_bytes(path) / stamps.MIB
         judge.holds(size >= known.size_mib, f"{known.size_mib} MiB", f"{size:g} MiB", call)
-        self._judge_data(path, known, call)
+        if not is_known_there or known.writer == step.node:
+            # Another node's writes are owed to a mapping that is made after them.
+            self._judge_data(devices, path, known, call)
 
-    def _judge_data(self, path: str, known: Known, call: Call) -> None:
+    def _judge_data(self, devices: Devices, path: str, known: Known, call: Call) -> None:
         for offset, generation in known.written.items():
             name = known.stamped_as[offset]
             try:
-                wrong = stamps.mismatches(path, name, [offset], generation)
+                wrong = devices.mismatches(path, name, [offset], generation)
             except OSError as error:
                 wrong = [f"reading {path} failed: {error}"]
             judge.holds(not wrong, "the data that was written", "; ".join(wrong), call)
@@ -197,7 +204,8 @@ class Play:
         path = known.attached.pop(step.node, "")
         known.open_on.discard(step.node)
         if path and 0 in known.written:
-            volume = self.subject.volume(name=known.stamped_as[0])
+            node = self.subject.nodes[step.node]
+            volume = self.subject.volume(name=known.stamped_as[0], node=node)
             volume.path = path
             judge.holds(volume.is_gone(), "a detached volume", f"{path} shows it still", call)
 
@@ -206,14 +214,16 @@ class Play:
         self._generation += 1
         path = known.attached[step.node]
         # What an attach has not shown yet cannot be written.
-        least = min(known.size_mib * stamps.MIB, stamps.size_bytes(path))
+        devices = self.subject.nodes[step.node].devices
+        least = min(known.size_mib * stamps.MIB, devices.size_bytes(path))
         offsets = stamps.spread(least, _STAMPS)
         try:
-            stamps.write(path, known.name, offsets, self._generation)
+            devices.write(path, known.name, offsets, self._generation)
         except OSError as error:
             raise Violation(
                 "the device to take a write", f"{path}: {error}", self._last()
             ) from None
+        known.writer = step.node
         known.written.update(dict.fromkeys(offsets, self._generation))
         known.stamped_as.update(dict.fromkeys(offsets, known.name))
         self.played.append(

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import json
 import random
+import signal
+import sys
 import time
+import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extstorage_conformance import stamps
-from extstorage_conformance.model.machine import Search
+from hypothesis.errors import HypothesisSideeffectWarning
+
+from extstorage_conformance.model.machine import Search, keep_files_in
 from extstorage_conformance.model.script import script
 from extstorage_conformance.model.shorten import seen_again, shorten
+from extstorage_conformance.nodeset import LOCAL
 from extstorage_conformance.races import PAIRS, alone, race
+from extstorage_conformance.reports.verdict import ExitCode
 from extstorage_conformance.subject import Subject
-from extstorage_conformance.suite import Request, Suite
-from extstorage_conformance.violation import Blocked, Violation
+from extstorage_conformance.suite import Suite
+from extstorage_conformance.violation import Blocked, CannotRun, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     from extstorage_conformance.inventory import Item
     from extstorage_conformance.model.machine import Failure
     from extstorage_conformance.model.play import Play
+    from extstorage_conformance.suite import Request
 
 _SEQUENCES = 4  # a round: that many sequences, then as many races
 _RACES = 4
@@ -76,13 +83,13 @@ class Soak:
 
         Raises CannotRun.
         """
-        suite = Suite(self._request)
+        suite = Suite(self._request, self._request.nodes or LOCAL)
+        keep_files_in(suite.run_directory)
         try:
-            with stamps.guarded_by(suite.guard.check):
-                before = suite.survey.take()
-                while self._goes_on() and not self.soaked.failures:
-                    self._round(suite, before)
-                    self.soaked.seed += 1
+            before = suite.survey.take()
+            while self._goes_on() and not self.soaked.failures:
+                self._round(suite, before)
+                self.soaked.seed += 1
         except KeyboardInterrupt:
             self.soaked.interrupted = True
             self._say("interrupted: cleaning up")
@@ -96,7 +103,9 @@ class Soak:
         return time.monotonic() - self._started < self._seconds
 
     def _round(self, suite: Suite, before: frozenset[Item]) -> None:
-        search = Search(lambda: Subject(suite), told=self._sequence_ended)
+        search = Search(
+            lambda: self._subject(suite), told=self._sequence_ended, nodes=len(suite.nodes)
+        )
         failure = search.run(self.soaked.seed, _SEQUENCES)
         if failure is not None:
             self._keep(suite, failure)
@@ -105,6 +114,9 @@ class Soak:
         left = suite.survey.left_since(before)
         if left:
             self._fail("the node and the back end as before", "; ".join(map(str, left[:5])))
+
+    def _subject(self, suite: Suite) -> Subject:
+        return Subject(suite, len(suite.nodes))
 
     def _sequence_ended(self, play: Play) -> None:
         self.soaked.sequences += 1
@@ -130,8 +142,8 @@ class Soak:
     def _keep(self, suite: Suite, failure: Failure) -> None:
         """Shorten a failure, write its script and note it."""
         self._say(f"seed {self.soaked.seed}: {failure.violation}: shortening")
-        failure = shorten(lambda: Subject(suite), failure)
-        again = seen_again(lambda: Subject(suite), failure, _TIMES_AGAIN)
+        failure = shorten(lambda: self._subject(suite), failure)
+        again = seen_again(lambda: self._subject(suite), failure, _TIMES_AGAIN)
         path = self._directory / f"extstorage-soak-{self.soaked.seed}.sh"
         path.write_text(script(suite, failure), encoding="utf-8")
         violation = failure.violation
@@ -159,6 +171,26 @@ class Soak:
             self._say(str(self.soaked))
 
 
-def write(soaked: Soaked, path: Path) -> None:
-    """Write what a soak has done as JSON; raises OSError."""
-    path.write_text(json.dumps(soaked.to_json(), indent=1) + "\n", encoding="utf-8")
+def soak(request: Request, seconds: float, reports: Mapping[str, str]) -> int:
+    """Soak a provider from the command line and return the exit status.
+
+    0: nothing was found, however long it lasted; 1: something was; 3: it could not run. Ctrl-C
+    and SIGTERM end it in order.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # This is no initialization of a plugin, although pytest is not further than that.
+    warnings.simplefilter("ignore", HypothesisSideeffectWarning)
+    try:
+        soaked = Soak(request, seconds, Path.cwd(), _say).run()
+    except CannotRun as reason:
+        _say(f"could not run: {reason}")
+        return ExitCode.COULD_NOT_RUN
+    if "json" in reports:
+        report = json.dumps(soaked.to_json(), indent=1)
+        Path(reports["json"]).write_text(f"{report}\n", encoding="utf-8")
+    return ExitCode.DOES_NOT_CONFORM if soaked.failures else ExitCode.CONFORMS
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

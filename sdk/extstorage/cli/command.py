@@ -20,6 +20,7 @@ _SUB_COMMANDS = (
     "faults",
     "adopt",
     "watch",
+    "soak",
     "lint",
     "rules",
     "call",
