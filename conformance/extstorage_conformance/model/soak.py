@@ -116,7 +116,7 @@ class Soak:
             self._fail("the node and the back end as before", "; ".join(map(str, left[:5])))
 
     def _subject(self, suite: Suite) -> Subject:
-        return Subject(suite, len(suite.nodes))
+        return Subject(suite, suite.nodes)
 
     def _sequence_ended(self, play: Play) -> None:
         self.soaked.sequences += 1
