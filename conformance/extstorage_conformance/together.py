@@ -8,13 +8,11 @@ to their ends, and lets it go on. Both work from outside, on scripts in any lang
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from extstorage.nodes.node import Command
@@ -45,14 +43,13 @@ def at_once(subject: Subject, invocations: Sequence[Invocation]) -> list[Call]:
     The process of each is there before the first is let go. Raises Blocked.
     """
     gate = _new_file(subject, "gate")
-    os.mkfifo(gate)
+    subject.node.ask("make_gate", gate)
     behind = [_wrapped(invocation, _BEHIND_GATE, gate) for invocation in invocations]
     with _in_threads(subject, behind) as futures:
-        _wait_until(lambda: _size(Path(f"{gate}.waiting")) >= len(behind))
-        # Open for both: that lets every waiting reader go, and those that are late.
-        descriptor = os.open(gate, os.O_RDWR | os.O_CLOEXEC)
+        _wait_until(lambda: _size(subject, f"{gate}.waiting") >= len(behind))
+        number = subject.node.ask("open_gate", gate)
         wait(futures)
-        os.close(descriptor)
+        subject.node.ask("let_go", number)
     return _noted(subject, invocations, futures)
 
 
@@ -86,7 +83,7 @@ def while_held(
     group_file = _new_file(subject, "group")
     known = len(subject.calls)
     with _in_threads(subject, [_wrapped(invocation, _NOTING_GROUP, group_file)]) as futures:
-        _wait_until(lambda: _size(group_file) > 1 or futures[0].done())
+        _wait_until(lambda: _size(subject, group_file) > 1 or futures[0].done())
         time.sleep(at_s)
         with _stopped(subject, group_file) as held, ThreadPoolExecutor(1) as pool:
             other = pool.submit(meanwhile)
@@ -103,7 +100,7 @@ def killed(subject: Subject, invocation: Invocation, *, at_s: float) -> Call:
     """Run a script and kill its process group (SIGKILL) after ``at_s`` seconds; raises Blocked."""
     group_file = _new_file(subject, "group")
     with _in_threads(subject, [_wrapped(invocation, _NOTING_GROUP, group_file)]) as futures:
-        _wait_until(lambda: _size(group_file) > 1 or futures[0].done())
+        _wait_until(lambda: _size(subject, group_file) > 1 or futures[0].done())
         time.sleep(at_s)
         _signal(subject, "KILL", group_file)
     return _noted(subject, (invocation,), futures)[0]
@@ -120,9 +117,9 @@ def patience_s(call: Call) -> float:
     return max(_SHORTEST_PATIENCE_S, _PATIENCE * call.seconds)
 
 
-def _wrapped(invocation: Invocation, wrapper: str, file: Path) -> Invocation:
+def _wrapped(invocation: Invocation, wrapper: str, file: str) -> Invocation:
     script, *arguments = invocation.argv
-    words = ("/bin/sh", "-c", wrapper, script, str(file), *arguments)
+    words = ("/bin/sh", "-c", wrapper, script, file, *arguments)
     return invocation.replace(argv=words)
 
 
@@ -151,7 +148,7 @@ def _noted(
 
 
 @contextmanager
-def _stopped(subject: Subject, group_file: Path) -> Iterator[bool]:
+def _stopped(subject: Subject, group_file: str) -> Iterator[bool]:
     held = _signal(subject, "STOP", group_file)
     try:
         yield held
@@ -159,26 +156,25 @@ def _stopped(subject: Subject, group_file: Path) -> Iterator[bool]:
         _signal(subject, "CONT", group_file)
 
 
-def _signal(subject: Subject, name: str, group_file: Path) -> bool:
+def _signal(subject: Subject, name: str, group_file: str) -> bool:
     """Send a signal to the process group; return whether there was one."""
+    node = subject.node.node
     with contextlib.suppress(OSError):
-        group = group_file.read_text(encoding="ascii").strip()
+        group = node.read_file(group_file).decode("ascii").strip()
         command = Command(("/bin/sh", "-c", _SIGNAL, "sh", name, group), {}, "/")
-        return bool(group) and subject.host.node.run(command).exit_code == 0
+        return bool(group) and node.run(command).exit_code == 0
     return False
 
 
-def _new_file(subject: Subject, kind: str) -> Path:
-    directory = subject.suite.run_directory / "together"
-    directory.mkdir(exist_ok=True)
-    return directory / f"{kind}-{next(_serial)}"
+def _new_file(subject: Subject, kind: str) -> str:
+    """Return the path of a file on the node that is not there yet."""
+    directory = f"{subject.suite.run_directory}/together"
+    subject.node.node.make_directory(directory, 0o700)
+    return f"{directory}/{kind}-{next(_serial)}"
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+def _size(subject: Subject, path: str) -> int:
+    return int(subject.node.ask("file_bytes", [path]))
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:

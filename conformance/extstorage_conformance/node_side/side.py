@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from extstorage_conformance.node_side import block, files, mounts, processes
 from extstorage_conformance.node_side.devices import Devices
 from extstorage_conformance.node_side.guard import DeviceGuard
-from extstorage_conformance.node_side.streams import Holder, Stream
+from extstorage_conformance.node_side.streams import Gate, Holder, Stream
 from extstorage_conformance.stamps import Stamp
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class NodeSide:
         self._guard = DeviceGuard(before)
         self._devices = Devices(self._guard)
         self._numbers = itertools.count(1)
-        self._running: dict[int, Stream | Holder] = {}
+        self._running: dict[int, Stream | Holder | Gate] = {}
 
     def guarded(self) -> list[str]:
         """Return the identities of the devices that are not written to."""
@@ -139,10 +139,18 @@ class NodeSide:
         return self._keep(Holder(path))
 
     def let_go(self, number: int) -> None:
-        """Close the device that ``hold`` opened."""
+        """Close what ``hold`` or ``open_gate`` opened."""
         self._running.pop(number).stop()
 
-    def _keep(self, running: Stream | Holder) -> int:
+    def make_gate(self, path: str) -> None:
+        """Make a pipe that whoever opens it for reading waits at."""
+        Gate.make(path)
+
+    def open_gate(self, path: str) -> int:
+        """Let all go that wait at a pipe; return a number to let go of it with."""
+        return self._keep(Gate(path))
+
+    def _keep(self, running: Stream | Holder | Gate) -> int:
         number = next(self._numbers)
         self._running[number] = running
         return number

@@ -81,6 +81,23 @@ class Stream:
             generation += 1
 
 
+class Gate:
+    """A named pipe at which processes wait until it is open; raises OSError."""
+
+    def __init__(self, path: str) -> None:
+        # For both: that lets every waiting reader go, and those that are late.
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+    @staticmethod
+    def make(path: str) -> None:
+        """Make the pipe ``path``."""
+        os.mkfifo(path)
+
+    def stop(self) -> None:
+        """Close it: who comes later waits."""
+        os.close(self._descriptor)
+
+
 class Holder:
     """A process that keeps the device ``path`` open for writing; raises OSError.
 
