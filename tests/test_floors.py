@@ -28,7 +28,11 @@ BELOW: dict[str, set[str]] = {
     "resources": set(),
     "lint": {"contract", "host", "vendoring"},
     "doctor": {"contract", "host", "lint"},
-    "cli": {"cluster", "contract", "doctor", "host", "lint", "nodes", "resources", "vendoring"},
+    "scaffold": {"contract", "resources", "vendoring"},
+    "cli": {
+        *("cluster", "contract", "doctor", "host", "lint", "nodes", "resources", "scaffold"),
+        "vendoring",
+    },
     "conformance": {"contract", "host", "lint", "nodes"},
 }
 NODE_FLOORS = ("contract", "provider")

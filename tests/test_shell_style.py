@@ -10,7 +10,7 @@ import pytest
 from extstorage.lint.scripts import shellcheck
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = (".ci", "reference-providers", "templates", "tests/providers", "benchmarks", "tools")
+FOLDERS = (".ci", "reference-providers", "tests/providers", "benchmarks", "tools")
 
 
 def shell_scripts() -> list[Path]:

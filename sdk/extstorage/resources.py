@@ -21,6 +21,11 @@ def reference_providers() -> list[Path]:
     return sorted(path for path in _folder("reference-providers").iterdir() if path.is_dir())
 
 
+def template() -> Path:
+    """Return the directory of the cookiecutter template of a provider's project."""
+    return _folder("templates") / "provider"
+
+
 def _folder(name: str) -> Path:
     """Return a folder of data: inside the package, or in the checkout that this package is of."""
     installed = _PACKAGE / name

@@ -24,6 +24,8 @@ _SUB_COMMANDS = (
     "lint",
     "rules",
     "call",
+    "new",
+    "update",
     "vendor",
     "doctor",
     "cluster",

@@ -12,6 +12,7 @@ if [ -z "$es_told$es_code$es_returned" ]; then
     es_code=1
 fi
 es_status=${es_code:-0}
+if [ "$es_status" -ne 0 ] && [ -n "$es_undo" ]; then (set +e; "$es_undo") || :; fi
 if [ -n "${temporary-}" ]; then rm -rf -- "$temporary" || :; fi
 if [ -e "$es_own.said" ]; then rm -f -- "$es_own.said" || :; fi
 if [ -n "$es_lock" ]; then

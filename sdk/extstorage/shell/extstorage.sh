@@ -13,7 +13,7 @@ umask 077
 exec 3>&1 1>&2 </dev/null
 
 es_method=${0##*/}
-es_code='' es_ending='' es_returned='' es_told='' es_answered='' es_check='' es_lock=''
+es_code='' es_ending='' es_returned='' es_told='' es_answered='' es_check='' es_lock='' es_undo=''
 run_timeout=300 # seconds
 
 es_load() {
@@ -24,7 +24,8 @@ es_load() {
 run() { es_load programs && run "$@"; }
 ask() { es_load programs && ask "$@"; }
 run_daemon() { es_load programs && run_daemon "$@"; }
-wait_for_device() { es_load programs && wait_for_device "$@"; }
+wait_for_device() { es_load devices && wait_for_device "$@"; }
+wait_until_unused() { es_load devices && wait_until_unused "$@"; }
 lock_volume() { es_load locks && lock_volume; }
 lock() { es_load locks && lock "$1"; }
 lock_other() { es_load locks && lock_other "$1"; }
@@ -33,6 +34,7 @@ print_device() { es_load answer && print_device "$@"; }
 mib_to_bytes() { es_load sizes && mib_to_bytes "$1"; }
 bytes_to_mib() { es_load sizes && bytes_to_mib "$1"; }
 at_least() { es_load sizes && at_least "$@"; }
+undo() { es_undo=$1; }
 fail() { es_load complaints && fail "$1"; }
 
 # main "$@": run the method that the script's name says, and exit.
@@ -40,10 +42,10 @@ fail() { es_load complaints && fail "$1"; }
 main() {
     cd -- "${0%/*}"
     es_directory=$PWD
-    es_name=${PWD##*/}
-    es_state=/run/ganeti-extstorage/$es_name
+    provider_name=${PWD##*/}
+    es_state=/run/ganeti-extstorage/$provider_name
     es_own=$es_state/.call.$$
-    es_label="$es_name $es_method ${VOL_NAME-}"
+    es_label="$provider_name $es_method ${VOL_NAME-}"
     trap es_end EXIT
     # mksh, which exits in a trap, leaves EXIT out.
     trap ': "${es_code:=1}" && [ -n "$es_ending" ] || es_end' USR1

@@ -6,6 +6,7 @@ es_load programs # which opens these descriptors
 # The kernel frees a lock when its holder dies. A lock counts only if its file is
 # still the one that the name leads to: it may have been removed while we waited.
 es_take() {
+    command -v flock >/dev/null || fail 'the program flock is not in PATH: install it on this node'
     while :; do
         { eval "command exec $1>>\"\$2\""; } 2>/dev/null || return 1
         [ "$1" != 9 ] || flock -w "$run_timeout" 9 9>&9 || es_is_locked "$2"
@@ -17,7 +18,6 @@ es_take() {
 }
 
 es_is_locked() {
-    command -v flock >/dev/null || fail 'the program flock is not in PATH: install it on this node'
     fail "another call holds the lock $1 for more than $run_timeout s: try again later"
 }
 

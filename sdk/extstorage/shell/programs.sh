@@ -60,15 +60,6 @@ es_program_failed() {
     fail "$1 failed: $es_how: $es_last"
 }
 
-wait_for_device() {
-    es_left=$((${2:-30} * 10))
-    until [ -b "$1" ]; do
-        [ "$es_left" -gt 0 ] || fail "no device $1 after ${2:-30} s"
-        es_left=$((es_left - 1))
-        sleep 0.1
-    done
-}
-
 make_temporary() {
     es_make_state
     temporary=$es_own.tmp

@@ -15,7 +15,7 @@ es_verify() {
     [ $# -gt 0 ] || set -- ${checks-}
     es_failed=''
     for es_check in "$@"; do
-        es_label="$es_name verify: $es_check"
+        es_label="$provider_name verify: $es_check"
         # Not in a condition: there `set -e` would not count.
         set +e
         (

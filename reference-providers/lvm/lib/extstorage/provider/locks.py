@@ -7,6 +7,7 @@ import os
 import time
 
 from extstorage.provider.errors import ProviderError
+from extstorage.provider.state import state_directory
 
 WAIT_S = 300.0
 """How long a lock is waited for; Ganeti gives a call up after 900 s and then cannot tell why."""
@@ -35,6 +36,10 @@ class Lock:
                 if descriptor >= 0:
                     os.close(descriptor)
 
+    def fileno(self) -> int:
+        """Return the descriptor, for ``tools.run(holding=...)``."""
+        return self._descriptor
+
     def release(self) -> None:
         """Let the next one in; a second call does nothing."""
         if self._descriptor >= 0:
@@ -46,6 +51,34 @@ class Lock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+class VolumeLock:
+    """One call at a time for a volume on this node, for a ``with`` block.
+
+    ``lasting=False`` is for what ends the volume's life on the node (detach, remove):
+    then, as after a failure, the lock leaves no file behind.
+    """
+
+    def __init__(self, provider_name: str, volume: str, *, lasting: bool = True) -> None:
+        self._path = f"{state_directory(provider_name)}/lock.{volume}"
+        self._lasting = lasting
+        self._lock = Lock(self._path, create=True)
+
+    def fileno(self) -> int:
+        """Return the descriptor, for ``tools.run(holding=...)``."""
+        return self._lock.fileno()
+
+    def __enter__(self) -> VolumeLock:  # noqa: PYI034 - typing.Self is younger than 3.9
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None or not self._lasting:
+            try:
+                os.unlink(self._path)
+            except FileNotFoundError:
+                pass
+        self._lock.release()
 
 
 def _take(descriptor: int, path: str, give_up: float) -> None:

@@ -12,6 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from extstorage.provider.locks import Lock, VolumeLock
+
+    Held = Lock | VolumeLock
+
 TIMEOUT_S = 300.0
 _SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -25,14 +29,19 @@ class ToolError(ProviderError):
 
 
 def run(
-    program: str, *words: str, timeout_s: float = TIMEOUT_S, launcher: Sequence[str] = ()
+    program: str,
+    *words: str,
+    timeout_s: float = TIMEOUT_S,
+    launcher: Sequence[str] = (),
+    holding: Sequence[Held] = (),
 ) -> str:
     """Run ``program`` with the arguments ``words``; return what it printed on stdout.
 
     ``launcher`` is a command that runs it, such as ``("nice", "-n", "5")``; an error names
     ``program`` all the same.
 
-    It sees an empty stdin, ``LC_ALL=C`` and no other descriptors. A relative
+    It sees an empty stdin, ``LC_ALL=C`` and no other descriptors but those of the locks
+    ``holding``: should this script be killed, they are held until the program has ended. A relative
     directory in PATH is not searched, since a script's working directory is the
     provider's. Raises ProviderError if there is no such program, ToolError if it
     exits non-zero, dies of a signal, or was killed because it was not done after
@@ -44,7 +53,7 @@ def run(
     output = os.memfd_create("stdout")
     errors = os.memfd_create("stderr")
     try:
-        status = _wait(_spawn(path, argv, output, errors), timeout_s)
+        status = _wait(_spawn(path, argv, output, errors, holding), timeout_s)
         if status != 0:
             raise ToolError(_failure(program, status, _text(errors), timeout_s), status)
         return _text(output)
@@ -65,12 +74,16 @@ def _find(program: str) -> str:
     raise ProviderError(f"the program {program} is not in PATH: install it on this node")
 
 
-def _spawn(path: str, argv: list[str], output: int, errors: int) -> int:
+def _spawn(
+    path: str, argv: list[str], output: int, errors: int, holding: Sequence[Held]
+) -> int:
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
         (os.POSIX_SPAWN_DUP2, output, 1),
         (os.POSIX_SPAWN_DUP2, errors, 2),
     ]
+    # Onto itself: all that this does is let the program have it.
+    actions += [(os.POSIX_SPAWN_DUP2, lock.fileno(), lock.fileno()) for lock in holding]
     environment = {**os.environ, "LC_ALL": "C"}
     # Its own process group, so that a time-out ends the program's children too.
     return os.posix_spawn(path, argv, environment, file_actions=actions, setpgroup=0)

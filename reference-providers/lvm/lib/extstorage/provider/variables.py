@@ -56,7 +56,7 @@ def boolean(text: str) -> bool:
     return text == "True"
 
 
-_READERS: dict[str, Callable[[str], str | int | bool]] = {
+READERS: dict[str, Callable[[str], str | int | bool]] = {
     "VOL_NAME": volume_name,
     "VOL_SIZE": size,
     "VOL_NEW_SIZE": size,
@@ -80,6 +80,6 @@ def _read(name: str, text: str | None) -> str | int | bool:
         found = "is empty" if text == "" else "is not set"
         raise InvalidInputError(f"{name} {found}: Ganeti sets it for this method")
     try:
-        return _READERS[name](text)
+        return READERS[name](text)
     except ValueError as error:
         raise InvalidInputError(f"{name}: {error}, found {quoted(text)}") from None

@@ -1,0 +1,1 @@
+"""Turns templates/provider into a new provider's project, and an old project into a newer one."""

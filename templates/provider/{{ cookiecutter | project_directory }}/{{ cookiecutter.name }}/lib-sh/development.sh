@@ -1,0 +1,273 @@
+# The development back end: volumes are files of a directory that all nodes share, an
+# attached volume is a loop device. It stands in for the storage until no method in
+# provider.sh calls it any more; then delete this file and the parameter dev_directory.
+# shellcheck shell=sh disable=SC2154 # provider_name and the EXTP_ variables are the runtime's
+#
+# A volume is the directory DEV_DIRECTORY/PROVIDER/VOL_NAME:
+#   data       its blocks; the volume exists as long as this file does
+#   lock       held by whoever changes the volume, on any node
+#   info       what setinfo said last
+#   node.NODE  a second name of data, which NODE's loop device is made of: so a node
+#              tells its own device from the others', even where they share a kernel
+#   open.NODE  how NODE has the volume open
+
+read -r node </proc/sys/kernel/hostname
+
+development_check_directory() {
+    case $(run stat -L -c %A -- "$EXTP_DEV_DIRECTORY") in
+    d???????w?) fail "parameter dev_directory: everybody can write to $EXTP_DEV_DIRECTORY" ;;
+    d*) ;;
+    *) fail "parameter dev_directory: $EXTP_DEV_DIRECTORY is no directory" ;;
+    esac
+}
+
+development_check_programs() {
+    for program in blockdev cp find flock grep ln losetup mkdir mv rm stat sync truncate; do
+        command -v "$program" >/dev/null || fail "the program $program is not in PATH"
+    done
+    [ -e /dev/loop-control ] || fail 'no loop devices on this node: modprobe loop'
+}
+
+# development_volume NAME: set $volume, whether there is such a volume or not.
+development_volume() {
+    volume=$EXTP_DEV_DIRECTORY/$provider_name/$1
+}
+
+# A missing directory may be a file system that is not mounted: it never is an empty pool.
+development_find() {
+    development_check_directory
+    development_volume "$1"
+}
+
+development_lock() {
+    development_find "$1"
+    { [ -e "$volume/data" ] && lock "$volume/lock" && [ -e "$volume/data" ]; } ||
+        fail "no such volume: $volume"
+}
+
+# --- volumes ---------------------------------------------------------------
+
+development_create() {
+    development_find "$1"
+    development_begin lock
+    run truncate -s "$2M" -- "$volume/data.new"
+    development_commit
+}
+
+# A volume comes to be by one rename; what a crash leaves before that is no volume,
+# and goes with the next create or remove.
+development_begin() {
+    tries=100
+    until "$1" "$volume/lock"; do
+        [ "$tries" -gt 0 ] || fail "cannot write to $volume"
+        tries=$((tries - 1))
+        run mkdir -p -- "$volume"
+    done
+    [ ! -e "$volume/data" ] || fail "the volume exists: $volume: remove it first"
+    undo development_discard
+    run rm -f -- "$volume/data.new"
+}
+
+development_discard() { rm -rf -- "$volume"; }
+
+development_commit() {
+    run sync -- "$volume/data.new"
+    run mv -T -- "$volume/data.new" "$volume/data"
+    run sync -- "$volume"
+    undo ''
+}
+
+development_remove() {
+    development_find "$1"
+    lock "$volume/lock" || return 0
+    development_mapped_by "$1" ''
+    [ -z "$mapped" ] || fail "attached on node $mapped: detach it there first"
+    run rm -f -- "$volume/data"
+    # Another call may just have put its lock there.
+    rm -rf -- "$volume" || run rm -rf -- "$volume"
+}
+
+development_grow() {
+    development_lock "$1"
+    bytes=$(mib_to_bytes "$2")
+    before=$(run stat -c %s -- "$volume/data")
+    at_least "$bytes" "$before" ||
+        fail "VOL_NEW_SIZE: expected at least the volume's $(bytes_to_mib "$before") MiB, found $2"
+    run truncate -s "$bytes" -- "$volume/data"
+    run sync -- "$volume/data"
+    development_device "$1"
+    [ -z "$device" ] || run losetup --set-capacity "$device"
+}
+
+development_setinfo() {
+    development_lock "$1"
+    printf '%s\n' "$2" >"$volume/info.new" || fail "cannot write to $volume"
+    run mv -- "$volume/info.new" "$volume/info"
+}
+
+# --- devices ---------------------------------------------------------------
+
+# Set $device to this node's loop device of the volume, or to nothing. The kernel
+# is asked each time: nothing that is remembered can be wrong.
+development_device() {
+    device='' others=''
+    development_backing_files "/$provider_name/$1/node.$node"
+    for file in $files; do
+        { read -r backing <"$file"; } 2>/dev/null || continue
+        file=${file#/sys/block/}
+        # shellcheck disable=SC3013 # every shell that can be /bin/sh has -ef
+        case $backing in
+        */"$provider_name/$1/node.$node")
+            if [ "$backing" -ef "$volume/data" ]; then
+                device=/dev/${file%%/*}
+            else
+                others="$others /dev/${file%%/*}"
+            fi
+            ;;
+        */"$provider_name/$1/node.$node (deleted)") others="$others /dev/${file%%/*}" ;;
+        esac
+    done
+}
+
+# Set $files to those files of the kernel that tell of loop devices of a path like $1.
+development_backing_files() {
+    status=0
+    files=$(grep -lsF -e "$1" /sys/block/loop*/loop/backing_file) || status=$?
+    # 2: there is none, or one has gone meanwhile.
+    [ "$status" -le 2 ] || fail 'grep failed: is it in PATH?'
+}
+
+{% if cookiecutter.userspace_uri %}
+development_uri() {
+    development_volume "$1"
+    printf 'file:%s\n' "$volume/data"
+}
+
+{% endif %}
+development_attach() {
+    development_lock "$1"
+    development_device "$1"
+    for stale in $others; do
+        development_unmap "$stale"
+    done
+    if [ -z "$device" ]; then
+        run ln -f -- "$volume/data" "$volume/node.$node"
+        device=$(run losetup --find --show -- "$volume/node.$node")
+        run blockdev --setrw "$device" # its last user may have left it read-only
+    else
+        run losetup --set-capacity "$device" # another node may have grown the file
+    fi
+    printf '%s\n' "$device"
+}
+
+# Whatever has become of the volume and its directory: what this node maps can go.
+development_detach() {
+    development_volume "$1"
+    if [ -e "$volume/data" ]; then lock "$volume/lock" || :; fi
+    development_device "$1"
+    for mapped in $device $others; do
+        development_unmap "$mapped"
+    done
+    [ ! -d "$volume" ] || run rm -f -- "$volume/node.$node" "$volume/open.$node"
+}
+
+development_unmap() {
+    run sync -- "$1"
+    wait_until_unused "$1"
+    run blockdev --setrw "$1" # or the device's next user inherits it
+    run losetup --detach "$1"
+    tries=30
+    while [ -e "/sys/block/${1#/dev/}/loop" ]; do
+        [ "$tries" -gt 0 ] || fail "$1 does not let go of the volume"
+        tries=$((tries - 1))
+        sleep 0.1
+    done
+}
+
+# Set $mapped to NODE, or to the first node of all if it is '', that is seen to map the volume.
+# The nodes of one kernel are (containers, and the tests); of another machine nothing is seen.
+development_mapped_by() {
+    mapped=''
+    development_backing_files "/$provider_name/$1/node.$2"
+    for file in $files; do
+        { read -r backing <"$file"; } 2>/dev/null || continue
+        case $backing in
+        *' (deleted)') ;;
+        */"$provider_name/$1/node.$2" | */"$provider_name/$1/node.${2:-"${backing##*/node.}"}")
+            mapped=${backing##*/node.}
+            ;;
+        esac
+    done
+}
+
+{% if cookiecutter.snapshot %}
+# --- snapshot ----------------------------------------------------------------
+
+# What the volume is now, though its instance may go on writing.
+development_snapshot() {
+    development_lock "$1"
+    origin=$volume/data
+    development_device "$1"
+    [ -z "$device" ] || run sync -- "$device"
+    development_find "$2"
+    development_begin lock_other
+    development_copy
+    run truncate -s ">$3M" -- "$volume/data.new"
+    development_commit
+}
+
+# Where files can share blocks that is one step. Elsewhere the copy counts only if
+# nothing was written to the origin while it was made.
+development_copy() {
+    if cp --reflink=always -- "$origin" "$volume/data.new" 2>/dev/null; then return 0; fi
+    tries=10
+    until development_copied_unchanged; do
+        [ "$tries" -gt 0 ] || fail 'the volume was written to during every copy: stop its instance'
+        tries=$((tries - 1))
+    done
+}
+
+development_copied_unchanged() {
+    before=$(run stat -c '%y %z %s' -- "$origin")
+    case $before in
+    *.000000000*) sleep 1.1 ;; # times are kept in seconds here
+    *) sleep 0.02 ;;           # in ticks of the clock
+    esac
+    run cp --reflink=never --sparse=always -- "$origin" "$volume/data.new"
+    [ "$(run stat -c '%y %z %s' -- "$origin")" = "$before" ]
+}
+
+{% endif %}
+{% if cookiecutter.open_close %}
+# --- open and close ------------------------------------------------------------
+
+# An exclusive open is refused while another node that is seen to map the volume has it
+# open. A node that is not seen may have crashed: its record is history.
+development_open() {
+    development_lock "$1"
+    development_device "$1"
+    [ -n "$device" ] || fail 'not attached on this node: attach it first'
+    for record in "$volume"/open.*; do
+        development_expect_no_conflict "$1" "${record##*/open.}" "$2"
+    done
+    printf '%s\n' "$2" >"$volume/open.$node" || fail "cannot write to $volume"
+    run blockdev --flushbufs --setrw "$device" # what another node wrote is not in its cache
+}
+
+development_expect_no_conflict() {
+    { [ "$2" != "$node" ] && read -r how <"$volume/open.$2"; } 2>/dev/null || return 0
+    [ "$3$how" != FalseFalse ] || return 0
+    development_mapped_by "$1" "$2"
+    [ -z "$mapped" ] || fail "node $2 has it open (exclusive: $how): nothing was changed here"
+}
+
+development_close() {
+    development_lock "$1"
+    development_device "$1"
+    if [ -n "$device" ]; then
+        run sync -- "$device"
+        run blockdev --flushbufs --setro "$device"
+    fi
+    run rm -f -- "$volume/open.$node"
+}
+{% endif %}

@@ -1,0 +1,75 @@
+"""Every combination of answers gives a project that is clean, passes its tests and conforms."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.scaffold.projects import (
+    MATRIX,
+    PARAMETERS,
+    REST,
+    bake,
+    label,
+    lint,
+    pairwise,
+    provider_of,
+    run,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COMBINATIONS = [*MATRIX, *pairwise(REST)]
+STANDARD = ["sh-snapshot-open_close", "python-snapshot-open_close"]
+needs_loop = pytest.mark.skipif(
+    os.geteuid() != 0 or not Path("/dev/loop-control").exists(),
+    reason="needs root and loop devices",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=map(label, COMBINATIONS))
+def test_no_tool_complains(combination: dict[str, Any], tmp_path: Path) -> None:
+    assert lint(bake(tmp_path, **combination)) == []
+
+
+@pytest.mark.slow
+@needs_loop
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=map(label, COMBINATIONS))
+def test_its_own_tests_pass(combination: dict[str, Any], tmp_path: Path) -> None:
+    project = bake(tmp_path, **combination)
+    words = ("-q", "-p", "no:cacheprovider", "-p", "no:extstorage_conformance", "tests")
+    done = run("pytest", *words, "--ignore=tests/test_ganeti.py", cwd=project)
+    assert done.returncode == 0, done.stdout
+
+
+def profiles() -> Iterator[Any]:
+    for combination in MATRIX:
+        name = label(combination)
+        profile = "standard" if name in STANDARD else "core"
+        yield pytest.param(combination, profile, id=f"{name}-{profile}")
+
+
+@pytest.mark.slow
+@needs_loop
+@pytest.mark.parametrize(("combination", "profile"), list(profiles()))
+def test_it_conforms(combination: dict[str, Any], profile: str, tmp_path: Path) -> None:
+    project = bake(tmp_path, **combination, parameters=PARAMETERS["many"])
+    words = ("conform", "--profile", profile, provider_of(project))
+    done = run("extstorage", *words, cwd=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_standard_runs_are_of_the_matrix() -> None:
+    assert {*STANDARD} < {label(combination) for combination in MATRIX}
+
+
+def test_every_two_answers_meet() -> None:
+    rows = pairwise(REST)
+    assert len(rows) < 40
+    for key, values in REST.items():
+        assert {row[key] for row in rows} == {*values}
