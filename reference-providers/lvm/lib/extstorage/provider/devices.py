@@ -12,7 +12,7 @@ _PAUSE_S = 0.05
 
 
 def wait_for_device(path: str, wait_s: float = 30.0) -> None:
-    """Return as soon as ``path`` is a block device; raise ProviderError after ``wait_s`` seconds."""
+    """Return as soon as ``path`` is a block device; raise ProviderError after ``wait_s``."""
     give_up = time.monotonic() + wait_s
     while not _is_device(path):
         if time.monotonic() > give_up:

@@ -74,9 +74,7 @@ def _find(program: str) -> str:
     raise ProviderError(f"the program {program} is not in PATH: install it on this node")
 
 
-def _spawn(
-    path: str, argv: list[str], output: int, errors: int, holding: Sequence[Held]
-) -> int:
+def _spawn(path: str, argv: list[str], output: int, errors: int, holding: Sequence[Held]) -> int:
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
         (os.POSIX_SPAWN_DUP2, output, 1),
