@@ -382,6 +382,29 @@ def test_one_call_at_a_time(provider: ShellProvider, tmp_path: Path) -> None:
     assert log.read_text().split() == ["begin", "end"] * 4
 
 
+def test_nothing_that_is_called_later_ends_a_lock(provider: ShellProvider, tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    provider.define(
+        f"do_grow() {{ lock {lock}; run true; wait_until_unused /dev/none; make_temporary;"
+        f" x=$(mib_to_bytes 1); if ask flock -n {lock} true; then fail 'not held'; fi; }}"
+    )
+    call = provider.call("grow")
+    assert call.returncode == 0, call.stderr
+
+
+def test_a_failure_undoes_what_was_begun(provider: ShellProvider, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    provider.define(
+        f"made() {{ rm {made}; }}\n"
+        f"do_create() {{ : >{made}; undo made; x=$(run false); }}\n"
+        f"do_grow() {{ : >{made}; undo made; undo ''; fail end; }}"
+    )
+    assert provider.call("create").returncode == 1
+    assert not made.exists()
+    assert provider.call("grow").returncode == 1
+    assert made.exists()
+
+
 def test_a_lock_dies_with_its_holder(provider: ShellProvider, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     provider.define(

@@ -13,7 +13,7 @@ umask 077
 exec 3>&1 1>&2 </dev/null
 
 es_method=${0##*/}
-es_code='' es_ending='' es_returned='' es_told='' es_answered='' es_check='' es_lock='' es_undo=''
+es_code='' es_ending='' es_returned='' es_told='' es_answered='' es_check='' es_lock='' es_undo='' es_programs=''
 run_timeout=300 # seconds
 
 es_load() {

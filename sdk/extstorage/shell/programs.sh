@@ -2,8 +2,9 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the files share their variables
 
 # Locks are on descriptors 7 to 9. An open descriptor can be named whether or not a lock
-# is on it, and ksh passes on only what is named.
-exec 7</dev/null 8<&7 9<&7
+# is on it, and ksh passes on only what is named. Once only: later it would end the locks.
+if [ -z "$es_programs" ]; then exec 7</dev/null 8<&7 9<&7; fi
+es_programs=yes
 
 # If this script is killed, the volume stays locked until the program has ended too.
 run() {

@@ -220,10 +220,10 @@ development_snapshot() {
 # nothing was written to the origin while it was made.
 development_copy() {
     if cp --reflink=always -- "$origin" "$volume/data.new" 2>/dev/null; then return 0; fi
-    tries=10
+    give_up=$(($(run date +%s) + 20))
     until development_copied_unchanged; do
-        [ "$tries" -gt 0 ] || fail 'the volume was written to during every copy: stop its instance'
-        tries=$((tries - 1))
+        [ "$(run date +%s)" -lt "$give_up" ] ||
+            fail 'the volume was written to during every copy for 20 s: stop its instance'
     done
 }
 
