@@ -109,6 +109,7 @@ _ASKING = ("LOOP_GET_STATUS64", "LOOP_CTL_GET_FREE", "BLKROGET", "BLKGETSIZE", "
 
 _AT_FDCWD = 2**32 - 100
 _SYSTEM = ("/usr/", "/lib", "/bin/", "/sbin/", "/etc/", "/proc/", "/opt/", "/root/.pyenv/")
+_CODE = (".py", ".so", ".pth", "/pyvenv.cfg", ".pm", ".pl", ".rb", ".sh")
 _NO_FILES = ("/dev/null", "/dev/zero", "/dev/tty", "/dev/urandom", "/dev/random", "/dev/full")
 
 
@@ -234,7 +235,12 @@ def path_of(name: str, arguments: tuple[int, ...], memory: Memory) -> str:
 def _is_system(path: str, memory: Memory) -> bool:
     if path in ("/proc/mounts", "/proc/partitions"):
         return False
-    return path.startswith(_SYSTEM) or f"{path}/".startswith(memory.provider)
+    return path.startswith(_SYSTEM) or f"{path}/".startswith(memory.provider) or _is_code(path)
+
+
+def _is_code(path: str) -> bool:
+    """Return whether it is an interpreter's, wherever that is installed."""
+    return path.endswith(_CODE) or os.path.basename(path).startswith("python3")
 
 
 def _is_cache(path: str) -> bool:
