@@ -28,7 +28,7 @@ class Step:
     def missing_in(self, text: str) -> str:
         """Return the first piece of the output that is not in ``text``, in order."""
         position = 0
-        for piece in self.output.replace("\n", "...").split("..."):
+        for piece in re.split(r"\n|\.\.\.", self.output):
             found = text.find(piece.strip(), position)
             if found < 0:
                 return piece
