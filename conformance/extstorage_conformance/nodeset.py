@@ -50,8 +50,8 @@ class NodeSet:
         self._spec = spec.parse(text)
         self._here = isinstance(self._spec, spec.Local | spec.Namespaces | spec.Guests)
         self._stack = ExitStack()
-        # Guests see the directory, but each kernel caches what is in it for itself.
-        self.is_shared = not isinstance(self._spec, spec.Guests)
+        # Guests see the directory, but without a file server each kernel caches it for itself.
+        self.is_shared = not isinstance(self._spec, spec.Guests) or self._spec.file_server
         try:
             self.run_directory = existing or Path()
             if self._here and existing is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from extstorage.contract.releases import release
@@ -35,6 +36,11 @@ def reap(provider_directory: Path, configuration: Configuration, release_name: s
 
 
 def _undo(run: DeadRun, configuration: Configuration, release_name: str) -> str:
+    if run.nodes.startswith("guests:"):
+        with contextlib.suppress(OSError):
+            run.run_directory.rmdir()  # where their file server's was mounted
+        run.forget()
+        return "gone with their guests"
     # Without it nodes that share it cannot be started, nor is there anything in it to lose.
     if run.nodes.startswith("namespaces:"):
         run.run_directory.mkdir(exist_ok=True)

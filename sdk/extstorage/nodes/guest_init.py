@@ -23,7 +23,6 @@ from extstorage.nodes.guest_place import (
     Place,
     address,
     disk_device,
-    host_name,
 )
 from extstorage.nodes.supervision import exit_after, refuse
 
@@ -89,7 +88,7 @@ def _opened(device: str) -> int:
 
 
 def _boot(place: Place) -> None:
-    guest_modules.load()
+    guest_modules.load(*guest_modules.FROM_THE_START)
     root = f"{place.state}/root"
     disk = f"{place.state}/disk"
     _mount_overlay(root, disk)
@@ -159,8 +158,7 @@ def _mount_kernel(root: str) -> None:
 
 def _name(root: str, place: Place) -> None:
     lines = ["127.0.0.1 localhost", "::1 localhost"]
-    for number in range(1, place.guests + 1):
-        name = host_name(number)
+    for number, name in enumerate(place.names, 1):
         lines.append(f"{address(number)} {name} {name.partition('.')[0]}")
     hosts = "\n".join([*lines, ""])
     for name, text in (("hostname", f"{place.host_name}\n"), ("hosts", hosts)):

@@ -11,7 +11,7 @@ from extstorage.nodes import kernel
 PACKAGE_MODULES = "/usr/lib/uml/modules"
 """Where the Debian package user-mode-linux has them, below the kernel's release."""
 
-_WANTED = (
+FROM_THE_START = (
     "overlay",
     "configfs",
     "loop",
@@ -23,14 +23,21 @@ _WANTED = (
 )
 
 
-def load() -> None:
-    """Load what guests need from the start. Raises OSError."""
+def load(*names: str) -> None:
+    """Load modules, and what they need before; one that is built in counts as loaded.
+
+    Raises OSError.
+    """
     modules = Path(PACKAGE_MODULES, os.uname().release)
     lines = (modules / "modules.dep").read_text(encoding="ascii").splitlines()
     # Each line: a module, a colon, what has to be loaded before, the nearest first.
     files = {Path(line.partition(":")[0]).name: line.replace(":", "").split() for line in lines}
-    for name in _WANTED:
-        for file in reversed(files.get(f"{name}.ko", [])):  # not there: it is built in
+    built_in = (modules / "modules.builtin").read_text(encoding="ascii").split()
+    known = {*files, *(Path(file).name for file in built_in)}
+    for name in names:
+        if f"{name}.ko" not in known:
+            raise FileNotFoundError(errno.ENOENT, "no such kernel module", name)
+        for file in reversed(files.get(f"{name}.ko", [])):
             _load(modules / file)
 
 

@@ -21,7 +21,7 @@ class Place(NamedTuple):
         memory_mib: Its memory, in MiB.
         disks: The raw files of the disks that all guests of the run have.
         number: 1 for the first guest of the run, 2 for the second.
-        guests: How many the run has.
+        names: The host names of all guests of the run, in their order.
     """
 
     state: str
@@ -31,7 +31,7 @@ class Place(NamedTuple):
     memory_mib: int
     disks: list[str]
     number: int
-    guests: int
+    names: list[str]
 
     @property
     def system_disk(self) -> str:
@@ -57,11 +57,6 @@ class Place(NamedTuple):
     def init(self) -> str:
         """The first program of the guest."""
         return f"{self.state}/init"
-
-
-def host_name(number: int) -> str:
-    """Return what guest 1, 2, ... calls itself."""
-    return f"node{number}.example.com"
 
 
 def address(number: int) -> str:

@@ -150,7 +150,7 @@ def _memory_directory(place: Place) -> str:
     """Return where the file that is the guest's memory goes: to memory, if there is room."""
     with contextlib.suppress(OSError):
         system = os.statvfs(_MEMORY_DIRECTORY)
-        if system.f_bavail * system.f_frsize > (place.memory_mib << 20) * place.guests:
+        if system.f_bavail * system.f_frsize > (place.memory_mib << 20) * len(place.names):
             return _MEMORY_DIRECTORY
     return place.state
 

@@ -23,8 +23,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from extstorage.nodes import guest_supervisor
-from extstorage.nodes.guest_place import Place, address, disk_device, host_name
+from extstorage.nodes import guest_files, guest_supervisor
+from extstorage.nodes.guest_place import Place, address, disk_device
 from extstorage.nodes.machines import (
     BASE_DIRECTORY,
     Line,
@@ -38,7 +38,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MEMORY_MIB = 256
+DOMAIN = "example.com"
+SERVER = f"nas.{DOMAIN}"
+"""The file server, if there is one."""
 _SDK = Path(__file__).parents[2]
+_MODULES = """
+import sys
+sys.path.insert(0, {sdk!r})
+from extstorage.nodes import guest_modules
+def load(*names):
+    guest_modules.load(*names)
+"""
 _SYNC = Command(("/bin/sync",), {}, "/")
 
 
@@ -68,6 +78,16 @@ class GuestNode(MachineNode):
         self._console = Path(place.console)
         self._number = place.number
         self.address = address(place.number)
+        self._mount_point: str | None = None
+        self._server: GuestNode | None = None
+
+    def keep_files_on(self, server: GuestNode, path: str) -> None:
+        """Let the guest, whenever it is up, have at ``path`` the directory of a file server.
+
+        The server itself is one that keeps files on itself.
+        """
+        self._server = server
+        self._mount_point = path
 
     def copy_directory(self, source: str, target: str) -> None:
         """Copy a directory to the guest, where it outlives a power cut; see Node.copy_directory."""
@@ -79,6 +99,20 @@ class GuestNode(MachineNode):
         line = super().begin_start()
         self._connect(plugged=True)
         return line
+
+    def greet(self, line: Line) -> None:
+        """Wait until the guest is up, its files mounted; see MachineNode."""
+        super().greet(line)
+        if self._server is self:
+            guest_files.serve(self)
+        elif self._server is not None and self._mount_point is not None:
+            guest_files.mount(self, self._server, self._mount_point)
+
+    def kill(self) -> None:
+        """Cut the power; a file server forgets the guest, and its locks; see Machine.kill."""
+        super().kill()
+        if self._server is not None and self._server is not self:
+            guest_files.fence(self, self._server)
 
     def cut_off(self) -> None:
         """Cut the network, that of the guests too; see Machine.cut_off."""
@@ -94,6 +128,13 @@ class GuestNode(MachineNode):
         trouble = self._supervisor.connect(self._place, self._number, plugged)
         if trouble:
             raise NodeError(f"{self.name}: {trouble}")
+
+    def load_modules(self, *names: str) -> None:
+        """Load kernel modules, as ``modprobe`` would: this machine may not have that.
+
+        Raises PythonFailed for one that the package has not.
+        """
+        self.run_python(_MODULES.format(sdk=str(_SDK)), "load", *names)
 
     def console(self) -> list[str]:
         """Return what the kernel has said since it booted, by lines."""
@@ -119,6 +160,8 @@ class GuestNodes:
         count: How many.
         shared_directory: What all of them and this machine have at this path, to hand files over;
             it has to exist. None for nothing.
+        file_server: Whether what they have there is a directory of a file server of theirs instead,
+            whose locks and data hold between them; this machine does not see it.
         disk_bytes: The sizes of the disks that they share.
         memory_mib: What each has, in MiB; pages that it never touched cost nothing.
 
@@ -136,24 +179,24 @@ class GuestNodes:
         disk_bytes: Sequence[int] = (),
         *,
         memory_mib: int = MEMORY_MIB,
+        file_server: bool = False,
     ) -> None:
-        self._count = count
+        self._names = [f"node{number}.{DOMAIN}" for number in range(1, count + 1)]
+        self._file_server = file_server
         self._shared_directory = shared_directory and os.path.realpath(shared_directory)
         self._disk_bytes = tuple(disk_bytes)
         self._memory_mib = memory_mib
         self._supervisor: SupervisorProcess | None = None
         self.nodes: tuple[GuestNode, ...] = ()
+        self._servers: tuple[GuestNode, ...] = ()
         self.disks: tuple[SharedDisk, ...] = ()
 
     def __enter__(self) -> Sequence[GuestNode]:
-        lacking = missing()
-        if lacking:
-            raise NodeError(lacking)
-        shared = self._shared_directory
-        if shared is not None and not Path(shared).is_dir():
-            raise NodeError(f"{shared}: expected a directory for guests to share")
+        self._expect_possible()
         state = tempfile.mkdtemp(prefix="extstorage-guests-", dir=BASE_DIRECTORY)
-        self._supervisor = SupervisorProcess(guest_supervisor.__name__, state, str(self._count))
+        self._supervisor = SupervisorProcess(
+            guest_supervisor.__name__, state, str(len(self._names) + self._file_server)
+        )
         try:
             return self._started(state)
         except BaseException:
@@ -167,9 +210,9 @@ class GuestNodes:
         """End all guests, and what they were."""
         if self._supervisor is not None:
             self._supervisor.close()
-        for node in self.nodes:
+        for node in (*self.nodes, *self._servers):
             node.hang_up()
-        self.nodes = ()
+        self.nodes = self._servers = ()
 
     def _started(self, state: str) -> Sequence[GuestNode]:
         assert self._supervisor is not None  # noqa: S101 - just made
@@ -177,24 +220,41 @@ class GuestNodes:
             _made_disk(Path(state, f"disk{number}.raw"), number, size)
             for number, size in enumerate(self._disk_bytes, 1)
         )
-        self.nodes = tuple(
-            GuestNode(self._place(state, number), self._supervisor)
-            for number in range(1, self._count + 1)
+        names = self._names + [SERVER] * self._file_server
+        guests = tuple(
+            GuestNode(self._place(state, number, names), self._supervisor)
+            for number in range(1, len(names) + 1)
         )
-        start_all(self.nodes)
+        self.nodes, self._servers = guests[: len(self._names)], guests[len(self._names) :]
+        for server in self._servers:
+            for guest in guests:
+                guest.keep_files_on(server, str(self._shared_directory))
+        start_all([*self._servers, *self.nodes])
         return self.nodes
 
-    def _place(self, state: str, number: int) -> Place:
+    def _place(self, state: str, number: int, names: list[str]) -> Place:
         return Place(
-            f"{state}/node{number}",
-            host_name(number),
-            self._shared_directory,
+            f"{state}/guest{number}",
+            names[number - 1],
+            None if self._file_server else self._shared_directory,
             [str(_SDK), sys.base_prefix],
             self._memory_mib,
             [disk.file for disk in self.disks],
             number,
-            self._count,
+            names,
         )
+
+    def _expect_possible(self) -> None:
+        lacking = missing()
+        if lacking is None and self._file_server:
+            lacking = guest_files.lacking(guest_supervisor.TOOLS)
+        if lacking:
+            raise NodeError(lacking)
+        shared = self._shared_directory
+        if shared is None and self._file_server:
+            raise NodeError("a file server needs a directory that guests have its files in")
+        if shared is not None and not self._file_server and not Path(shared).is_dir():
+            raise NodeError(f"{shared}: expected a directory for guests to share")
 
 
 def _made_disk(file: Path, number: int, size_bytes: int) -> SharedDisk:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from extstorage.nodes.node import SessionNode
 
-SYNTAX = "local, namespaces:N, guests:N[,disk=SIZE]... or ssh:HOST,HOST"
+SYNTAX = "local, namespaces:N, guests:N[,disk=SIZE]...[,nfs] or ssh:HOST,HOST"
 _MOST_NAMESPACES = 64
 _MOST_GUESTS = 16
 _MOST_DISKS = 15
@@ -80,10 +80,20 @@ class Guests:
     count: int
     disk_bytes: tuple[int, ...] = ()
     memory_mib: int = MEMORY_MIB
+    file_server: bool = False
 
     def nodes(self, shared_directory: str | None) -> GuestNodes:
-        """Return guests to be booted; see Spec.nodes."""
-        return GuestNodes(self.count, shared_directory, self.disk_bytes, memory_mib=self.memory_mib)
+        """Return guests to be booted; see Spec.nodes.
+
+        With a file server the shared directory is one of its, elsewhere one of this machine.
+        """
+        return GuestNodes(
+            self.count,
+            shared_directory,
+            self.disk_bytes,
+            memory_mib=self.memory_mib,
+            file_server=self.file_server,
+        )
 
 
 @dataclass(frozen=True)
@@ -129,7 +139,7 @@ def _guests(text: str, number: str, *options: str) -> Guests:
         raise SpecError(f"nodes: expected guests:N with N from 1 to {_MOST_GUESTS}, found {text!r}")
     disks: list[int] = []
     memory_mib = MEMORY_MIB
-    for option in options:
+    for option in (option for option in options if option != "nfs"):
         name, _, size = option.partition("=")
         if name == "disk":
             disks.append(_size(text, size))
@@ -137,12 +147,12 @@ def _guests(text: str, number: str, *options: str) -> Guests:
             memory_mib = _memory_mib(text, size)
         else:
             raise SpecError(
-                f"nodes: expected disk=SIZE or memory=SIZE after guests:N,"
+                f"nodes: expected disk=SIZE, memory=SIZE or nfs after guests:N,"
                 f" found {option!r} in {text!r}"
             )
     if len(disks) > _MOST_DISKS:
         raise SpecError(f"nodes: expected at most {_MOST_DISKS} disks, found {len(disks)}")
-    return Guests(int(number), tuple(disks), memory_mib)
+    return Guests(int(number), tuple(disks), memory_mib, "nfs" in options)
 
 
 def _size(text: str, size: str) -> int:
