@@ -61,11 +61,11 @@ class Loopback(Provider):
         pool = self._pool()
         known = pool.volume(volume)
         if known.exists():
-            with known.lock():
+            with known.lock() as lock:
                 user = Holds(known).mapped_by()
                 if user:
                     raise ProviderError(f"attached on {user}: detach it there first")
-                pool.discard(known)
+                pool.discard(known, lock)
         self._mappings.forget(volume)
         pool.sweep()
 

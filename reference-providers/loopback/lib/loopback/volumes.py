@@ -94,16 +94,16 @@ class Pool:
                 _fill(Volume(directory, name), fill)
                 _rename_new(directory, volume.directory)
             except BaseException:
-                _delete(directory)
+                _delete(directory, lock)
                 raise
             _sync(self.path)
 
-    def discard(self, volume: Volume) -> None:
-        """Delete a volume whose lock the caller holds."""
+    def discard(self, volume: Volume, lock: Lock) -> None:
+        """Delete a volume whose lock the caller holds; it is released then."""
         gone = self._new_stage(volume.name)
         os.rename(volume.directory, gone)
         _sync(self.path)
-        _delete(gone)
+        _delete(gone, lock)
 
     def sweep(self) -> None:
         """Delete what crashed calls have left in staging."""
@@ -124,7 +124,8 @@ class Pool:
             except (ProviderError, FileNotFoundError):
                 pass  # a sweep came between the two steps
             except OSError:
-                _delete(directory)
+                _empty(directory)
+                os.rmdir(directory)
                 raise
 
 
@@ -150,21 +151,36 @@ def _rename_new(source: str, target: str) -> None:
 
 def _delete_if_abandoned(directory: str) -> None:
     try:
-        with Lock(f"{directory}/lock", create=True, wait_s=0):
-            _delete(directory)
+        with Lock(f"{directory}/lock", create=True, wait_s=0) as lock:
+            _delete(directory, lock)
     except (ProviderError, OSError):
         pass  # its owner lives, or another sweep was faster; the next one sees it again
 
 
-def _delete(directory: str) -> None:
+def _delete(directory: str, lock: Lock) -> None:
+    """Delete a directory in staging whose lock the caller holds; release that."""
     # The lock goes last: what a crash leaves here is still known to be nobody's.
-    entries = sorted(os.scandir(directory), key=lambda entry: entry.name == "lock")
-    for entry in entries:
+    _empty(directory, kept="lock")
+    # NFS keeps a file that is open, under another name, and its directory with it.
+    lock.release()
+    try:
+        os.unlink(f"{directory}/lock")
+        os.rmdir(directory)
+    except OSError as error:
+        # A sweep deletes it now; or a call that waited for the lock has it open, and a later will.
+        if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
+            raise
+
+
+def _empty(directory: str, kept: str = "") -> None:
+    for entry in os.scandir(directory):
+        if entry.name == kept:
+            continue
         if entry.is_dir(follow_symlinks=False):
-            _delete(entry.path)
+            _empty(entry.path)
+            os.rmdir(entry.path)
         else:
             os.unlink(entry.path)
-    os.rmdir(directory)
 
 
 def _names(directory: str) -> list[str]:

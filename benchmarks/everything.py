@@ -1,0 +1,87 @@
+"""The nightly run: every reference provider, whole, on every kind of node; then soak, power cuts.
+
+Prints one row of Markdown for each run, as it ends, and exits with 1 if anything failed. What the
+runs say goes to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path(__file__).parents[1]
+_PROVIDERS = _ROOT / "reference-providers"
+_RUNS = (
+    ("loopback", "local"),
+    ("loopback", "namespaces:3"),
+    ("loopback", "guests:1"),
+    ("loopback", "guests:2,nfs"),
+    ("lvm", "guests:1,disk=1G"),
+    ("lvm", "guests:2,disk=1G"),
+)
+_SOAKS = (("loopback", "local"), ("lvm", "guests:1,disk=1G"))
+_POWER_CUTS = ("tests/nodes/test_guests_power.py", "tests/reference_providers/test_lvm_power.py")
+
+
+def main() -> int:
+    """Run all; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--soak", default="1h", help="how long each soak lasts (default: 1h)")
+    soak = parser.parse_args().soak
+    print("| what | nodes | result | time |\n| --- | --- | --- | --- |", flush=True)
+    good = [_conform(provider, nodes) for provider, nodes in _RUNS]
+    good += [_soak(provider, nodes, soak) for provider, nodes in _SOAKS]
+    good += [_power_cuts(path) for path in _POWER_CUTS]
+    return 0 if all(good) else 1
+
+
+def _conform(provider: str, nodes: str) -> bool:
+    words = ["conform", str(_PROVIDERS / provider), "--profile", "full", "--nodes", nodes]
+    status, seconds, report = _extstorage(words)
+    counts = report.get("counts", {})
+    said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    return _row(f"{provider}, profile full", nodes, status, seconds, said)
+
+
+def _soak(provider: str, nodes: str, duration: str) -> bool:
+    words = ["soak", str(_PROVIDERS / provider), "--for", duration, "--nodes", nodes]
+    status, seconds, report = _extstorage(words)
+    said = ", ".join(f"{report.get(name, 0)} {name}" for name in ("sequences", "calls", "races"))
+    return _row(f"{provider}, soak", nodes, status, seconds, said)
+
+
+def _power_cuts(path: str) -> bool:
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", path], cwd=_ROOT, stdout=subprocess.PIPE, check=False
+    )
+    sys.stderr.buffer.write(done.stdout)
+    last = done.stdout.decode(errors="replace").strip().splitlines()[-1:]
+    return _row("power cuts", path, done.returncode, time.monotonic() - started, *last)
+
+
+def _extstorage(words: list[str]) -> tuple[int, float, dict[str, Any]]:
+    """Run a command of ours; return its status, its seconds, its report (empty: it made none)."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory, "report.json")
+        command = [sys.executable, "-m", "extstorage", *words, "--json", str(file)]
+        status = subprocess.run(command, cwd=_ROOT, stdout=sys.stderr, check=False).returncode
+        report = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return status, time.monotonic() - started, report
+
+
+def _row(what: str, nodes: str, status: int, seconds: float, said: str = "nothing") -> bool:
+    verdict = "passed" if status == 0 else f"FAILED (exit status {status})"
+    print(f"| {what} | {nodes} | {verdict}: {said} | {seconds / 60:.1f} min |", flush=True)
+    return status == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
