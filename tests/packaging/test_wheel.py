@@ -77,3 +77,15 @@ def test_reference_provider_conforms(installation: Installation) -> None:
     assert completed.returncode == 0, completed.stdout + completed.stderr
     assert "CONFORMS" in completed.stdout
     assert "warning" not in completed.stdout
+
+
+@pytest.mark.parametrize("language", ["sh", "python"])
+def test_a_new_project_is_made_and_clean(installation: Installation, language: str) -> None:
+    made = installation.run(
+        "extstorage", "new", "--no-input", f"name={language}", f"language={language}"
+    )
+    assert made.returncode == 0, made.stderr
+    provider = installation.directory / f"extstorage-{language}" / language
+
+    assert installation.run("extstorage", "lint", provider).returncode == 0
+    assert installation.run("extstorage", "vendor", "--check", provider).returncode == 0

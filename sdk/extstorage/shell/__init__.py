@@ -22,7 +22,7 @@ def render() -> dict[str, str]:
     """Return the files of this version's runtime by their names."""
     generated = {"extstorage.sh": _list_variables, "usage.sh": _usage}
     files = {}
-    for path in (_DIRECTORY / "README", *sorted(_DIRECTORY.glob("*.sh"))):
+    for path in (_DIRECTORY / "MANUAL", *sorted(_DIRECTORY.glob("*.sh"))):
         text = _filled_in(path.read_text(encoding="ascii"))
         more = generated.get(path.name)
         files[path.name] = f"{text}\n{more()}\n" if more else text

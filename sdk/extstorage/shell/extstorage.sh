@@ -1,4 +1,4 @@
-# extstorage.sh @VERSION@: what the scripts of a provider in sh stand on; see README.
+# extstorage.sh @VERSION@: what the scripts of a provider in sh stand on; see MANUAL.
 # A copy: `extstorage vendor` writes it. This file is read at every call, the others
 # of this directory when a function of theirs is called for the first time.
 # shellcheck shell=sh disable=SC2034,SC2154 # the files share their variables

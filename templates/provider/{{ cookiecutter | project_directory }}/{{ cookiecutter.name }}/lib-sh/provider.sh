@@ -4,7 +4,7 @@
 #
 # Where it says STORAGE, the call of the storage goes. Until it is there, the development
 # back end (development.sh) stands in for it: replace one call after another, and run
-# `extstorage conform` after each. lib/extstorage/README says what run, fail and the others do.
+# `extstorage conform` after each. lib/extstorage/MANUAL says what run, fail and the others do.
 
 # shellcheck source=extstorage/extstorage.sh
 . "${0%/*}/lib/extstorage/extstorage.sh"
