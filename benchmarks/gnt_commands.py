@@ -6,6 +6,7 @@ Without Debian's package the second half is left out and said to be.
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -14,12 +15,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from benchmarks.common import report
+from benchmarks.common import LOOPBACK, report
+from tests.ganeti.real_cluster import DOMAIN, real_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ROUNDS = 15
+GANETI_ROUNDS = 5
 COMMAND = Path(sys.executable).with_name("extstorage")
 
 
@@ -107,9 +110,46 @@ def show(found: Mapping[str, Sequence[tuple[float, float]]]) -> None:
         )
 
 
+def theirs() -> dict[str, list[float]]:
+    """Return the seconds of the same commands of a real cluster, with the same provider."""
+    found: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        shared = Path(directory, "shared")
+        shared.mkdir()
+        with real_cluster(shared, 2) as cluster:
+            cluster.install(LOOPBACK)
+            for _ in range(GANETI_ROUNDS):
+                for name, (command, *words) in rounds(str(shared)).items():
+                    extra = ["-o", "noop+default", "-B", "memory=64", "--no-nics"]
+                    options = extra if command == "add" else []
+                    full = [f"inst1.{DOMAIN}" if word == "vm" else word for word in words]
+                    started = time.perf_counter()
+                    cluster.do("gnt-instance", command, *options, *full)
+                    found.setdefault(name, []).append(time.perf_counter() - started)
+    return found
+
+
+def compare(own: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+    """Print each command's time over that of Ganeti's."""
+    for name, times in theirs().items():
+        whole = statistics.median(whole for whole, _ in own[name])
+        other = statistics.median(times)
+        report(
+            f"gnt-instance {name}: here / Ganeti's own",
+            whole / other,
+            limit=0.1,
+            detail=f"{whole * 1000:.0f} ms / {other * 1000:.0f} ms",
+        )
+
+
 def main() -> None:
     """Print all ratios."""
-    show(ours())
+    found = ours()
+    show(found)
+    if shutil.which("gnt-cluster"):
+        compare(found)
+    else:
+        print("Ganeti is not installed (Debian packages ganeti, ganeti-3.0): not compared with it")
 
 
 if __name__ == "__main__":

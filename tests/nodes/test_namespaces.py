@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
@@ -447,3 +448,30 @@ def test_not_root(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(NodeError, match="namespaces need root: run as root, or"):
         NamespaceNodes(1, str(directory)).__enter__()
+
+
+def _parent(pid: int) -> int:
+    return int(Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_a_killed_supervisor_leaves_no_files(tmp_path: Path) -> None:
+    with NamespaceNodes(1, str(tmp_path)) as (node,):
+        state = Path(node.root).parents[1]
+        holder = _parent(node.pid)
+        os.kill(_parent(holder), signal.SIGKILL)
+        assert state.is_dir()
+
+    assert not state.exists()
+
+
+def test_what_nobody_was_left_to_delete_goes_with_the_next_run(tmp_path: Path) -> None:
+    left = Path(tempfile.mkdtemp(prefix="extstorage-nodes-", dir="/var/tmp"))
+    (left / "in-use").touch()
+    others = Path(tempfile.mkdtemp(prefix="extstorage-nodes-", dir="/var/tmp"))
+    try:
+        with NamespaceNodes(1, str(tmp_path)) as (first,), NamespaceNodes(1, str(tmp_path)):
+            assert not left.exists()
+            assert Path(first.root).is_dir()
+        assert others.is_dir()
+    finally:
+        others.rmdir()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BASE_DIRECTORY = "/var/tmp"  # noqa: S108 - on disk; the directories made in it are private
+_MARK = "in-use"  # a file that is locked as long as anybody is there for the nodes
 _BOOT_S = 90.0  # of a busy machine; one that fails to boot says so at once
 
 
@@ -122,7 +125,10 @@ class SupervisorProcess:
     """
 
     def __init__(self, module: str, directory: str, *arguments: str) -> None:
+        _sweep()
         self._lock = threading.Lock()
+        self._directory = directory
+        self._mark = _mark_in_use(directory)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ourselves = os.pidfd_open(os.getpid())
         try:
@@ -130,14 +136,16 @@ class SupervisorProcess:
             self._process = subprocess.Popen(
                 [*python_command(module), *map(str, descriptors), directory, *arguments],
                 cwd="/",
-                pass_fds=descriptors,
+                # The mark lasts as long as one of us two.
+                pass_fds=(*descriptors, self._mark),
                 start_new_session=True,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
         except BaseException:
             self._control.close()
-            Path(directory).rmdir()
+            os.close(self._mark)
+            shutil.rmtree(directory, ignore_errors=True)
             raise
         finally:
             theirs.close()
@@ -187,3 +195,25 @@ class SupervisorProcess:
             self._control.shutdown(socket.SHUT_RDWR)
         self._control.close()
         self._process.wait()
+        # Somebody may have killed it, and then it has left its files.
+        shutil.rmtree(self._directory, ignore_errors=True)
+        if self._mark >= 0:
+            os.close(self._mark)
+            self._mark = -1
+
+
+def _mark_in_use(directory: str) -> int:
+    """Return a descriptor that marks a directory of nodes as in use as long as it is open."""
+    new = Path(directory, f"{_MARK}.new")
+    descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    new.rename(new.with_name(_MARK))
+    return descriptor
+
+
+def _sweep() -> None:
+    """Delete the directories of nodes that ended without anybody left to clean up."""
+    for mark in Path(BASE_DIRECTORY).glob(f"extstorage-*/{_MARK}"):
+        with contextlib.suppress(OSError), mark.open("rb") as file:  # in use, or gone just now
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(mark.parent, ignore_errors=True)
