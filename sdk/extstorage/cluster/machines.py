@@ -26,6 +26,9 @@ SEARCH_PATH = (
     "/usr/share/ganeti/extstorage",
 )
 LOG_DIRECTORY = "/var/log/ganeti/extstorage"
+POOL = "/srv/ganeti/extstorage-loopback"
+"""Where the loopback provider has its volumes, unless it is told another directory."""
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
 def are_kept_up(nodes_spec: str) -> bool:
@@ -56,8 +59,18 @@ def furnish(state: State, node: Node) -> None:
     """Give one node that is bare its log directory and all providers of the cluster."""
     cluster = state.cluster()
     node.make_directory(cluster.log_directory.format(node=node.name), 0o750)
+    if cluster.nodes_spec.startswith("namespaces"):
+        _share_pool(state, node)
     for provider in installed(state):
         install(state, node, provider)
+
+
+def _share_pool(state: State, node: Node) -> None:
+    """Have the loopback provider's volumes in the directory that all nodes share."""
+    pool = state.directory / "shared" / "loopback"
+    pool.mkdir(mode=0o700, exist_ok=True)
+    node.make_directory(POOL.rpartition("/")[0], 0o755)
+    node.run(Command(("ln", "-sfn", str(pool), POOL), _ENVIRONMENT, "/"))
 
 
 def installed(state: State) -> list[Path]:
@@ -84,6 +97,5 @@ def install(state: State, node: Node, provider: Path) -> None:
     """Put a provider into the first directory of a node's search path, in place of an older one."""
     directory = state.cluster().search_path[0].format(node=node.name)
     target = f"{directory}/{provider.name}"
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-    node.run(Command(("rm", "-rf", "--", target), environment, "/"))
+    node.run(Command(("rm", "-rf", "--", target), _ENVIRONMENT, "/"))
     node.copy_directory(str(provider), target)

@@ -284,7 +284,8 @@ class NodeDaemon:
     def export_disk(self, disk: ClusterDisk, index: int, path: str) -> None:
         """Copy a disk to a file, or a file to a disk (``_GetImportExportIoCommand``)."""
         device = self._open_real(disk, index)
-        self._copy(device.dev_path or "/dev/null", path)
+        # The file is new: what is zero need not be written.
+        self._copy(device.dev_path or "/dev/null", path, "sparse,")
 
     @_call
     def import_disk(self, source: str, target: str) -> None:
@@ -403,8 +404,8 @@ class NodeDaemon:
         device = self._find(disk)
         return device.dev_path if device else None
 
-    def _copy(self, source: str, target: str) -> None:
-        words = ("dd", f"if={source}", f"of={target}", "bs=1M", "conv=notrunc,fsync")
+    def _copy(self, source: str, target: str, how: str = "") -> None:
+        words = ("dd", f"if={source}", f"of={target}", "bs=1M", f"conv={how}notrunc,fsync")
         self._run(*words)
 
     def _run(self, *words: str) -> bytes:
