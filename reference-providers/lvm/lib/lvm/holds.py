@@ -29,11 +29,11 @@ _HEADER = struct.Struct("<8s64sQI")  # magic, host name, generation, number of e
 _ENTRY = struct.Struct("<QB")  # fingerprint of the volume's UUID, what the node does with it
 _SUM = struct.Struct("<I")
 _MAGIC = b"EXTHOLD1"
-_ROOM = (BLOCK - _HEADER.size - _SUM.size) // _ENTRY.size
+ROOM = (BLOCK - _HEADER.size - _SUM.size) // _ENTRY.size
 _ATTEMPTS = 20  # at a block that its node is just writing
 
 
-class _Block:
+class Block:
     """What one node says of itself."""
 
     def __init__(self, name: str, generation: int, uses: dict[int, int]) -> None:
@@ -42,21 +42,22 @@ class _Block:
         self.uses = uses
 
     def packed(self) -> bytes:
+        """Return it as it stands in the area."""
         header = _HEADER.pack(_MAGIC, self.name.encode()[:64], self.generation, len(self.uses))
         text = header + b"".join(_ENTRY.pack(*each) for each in sorted(self.uses.items()))
         return text + _SUM.pack(crc32(text))
 
 
-def _unpack(data: bytes, living: int) -> _Block | None:
+def unpack(data: bytes, living: int) -> Block | None:
     """Return what the block says if it is of the generation ``living``; None if it is not whole."""
     magic, name, generation, count = _HEADER.unpack_from(data)
     if magic != _MAGIC or generation != living:
-        return _Block("", living, {})  # never written, or by a node that has crashed since
-    end = _HEADER.size + min(count, _ROOM) * _ENTRY.size
+        return Block("", living, {})  # never written, or by a node that has crashed since
+    end = _HEADER.size + min(count, ROOM) * _ENTRY.size
     if _SUM.unpack_from(data, end)[0] != crc32(data[:end]):
         return None
     uses = dict(_ENTRY.iter_unpack(data[_HEADER.size : end]))
-    return _Block(name.split(b"\0", 1)[0].decode("ascii", "replace"), generation, uses)
+    return Block(name.split(b"\0", 1)[0].decode("ascii", "replace"), generation, uses)
 
 
 class Holds:
@@ -144,22 +145,22 @@ class Holds:
         finally:
             os.close(descriptor)
 
-    def _own_block(self, descriptor: int) -> _Block:
+    def _own_block(self, descriptor: int) -> Block:
         block = self._block(descriptor, *self.this_node())
         block.name = os.uname().nodename
         return block
 
-    def _change(self, block: _Block, key: int, use: int) -> None:
+    def _change(self, block: Block, key: int, use: int) -> None:
         if use:
             block.uses[key] = use
         else:
             block.uses.pop(key, None)
-        if len(block.uses) > _ROOM:
-            raise ProviderError(f"this node has {_ROOM} volumes of the group already: no more fit")
+        if len(block.uses) > ROOM:
+            raise ProviderError(f"this node has {ROOM} volumes of the group already: no more fit")
 
-    def _block(self, descriptor: int, node: int, generation: int) -> _Block:
+    def _block(self, descriptor: int, node: int, generation: int) -> Block:
         for _ in range(_ATTEMPTS):
-            block = _unpack(self._area.read(descriptor, node), generation)
+            block = unpack(self._area.read(descriptor, node), generation)
             if block is not None:
                 return block
         raise ProviderError(

@@ -7,6 +7,8 @@ finds an unfinished volume can tell work from what a crash has left.
 
 from __future__ import annotations
 
+import os
+
 from extstorage.provider import ProviderError
 from extstorage.provider.locks import Lock
 from extstorage.provider.state import state_directory
@@ -21,21 +23,22 @@ class Maker:
 
     def __init__(self, group: str, volumes: tuple[str, ...], protection: Protection) -> None:
         self._paths = [_lock_path(group, name) for name in volumes]
-        self._locks: list[Lock] = []
+        self._locks: dict[str, Lock] = {}
         self.name = this_node(protection)
         """What the tag says."""
 
     def __enter__(self) -> Maker:  # noqa: PYI034 - typing.Self is younger than 3.9
         try:
             for path in self._paths:
-                self._locks.append(Lock(path, create=True, wait_s=0))
+                self._locks[path] = Lock(path, create=True, wait_s=0)
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        for lock in self._locks:
+        for path, lock in self._locks.items():
+            os.unlink(path)
             lock.release()
 
 
@@ -51,8 +54,10 @@ def is_at_work(maker: str, group: str, name: str, protection: Protection) -> boo
     if maker != this_node(protection):
         return protection.holds is not None and protection.holds.lives(maker)
     try:
-        with Lock(_lock_path(group, name), create=True, wait_s=0):
-            return False
+        with Lock(_lock_path(group, name), wait_s=0):
+            return False  # he was killed: the file stays, and says nothing
+    except FileNotFoundError:
+        return False
     except ProviderError:
         return True
 
