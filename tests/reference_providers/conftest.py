@@ -51,9 +51,15 @@ def make_file_system(base: Path) -> Iterator[FileSystems]:
 
 
 @pytest.fixture(scope="session")
-def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[LvmNode]]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory that the guests and this machine share."""
+    return tmp_path_factory.mktemp("guests")
+
+
+@pytest.fixture(scope="session")
+def booted(shared: Path) -> Iterator[list[LvmNode]]:
     """Two guests with a group that a lease protects."""
-    with guests(2, tmp_path_factory.mktemp("guests")) as nodes:
+    with guests(2, shared) as nodes:
         yield nodes
 
 

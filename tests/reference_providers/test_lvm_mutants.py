@@ -1,0 +1,227 @@
+"""The provider, broken as LVM providers are broken: the tests beside this one see it.
+
+Each fault was found in, or is one step from, a public provider. It is one edit; the scenario that
+has to fail with it is a test of this folder, run on a copy of the provider with that edit.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.reference_providers import test_lvm_methods as methods
+from tests.reference_providers import test_lvm_nodes as several
+from tests.reference_providers.lvm import LVM, LvmNode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+
+class Mutant(NamedTuple):
+    """One fault: a text that stands once in a file of ``lib/lvm``, and what to put there."""
+
+    name: str
+    file: str
+    find: str
+    replace: str
+    scenario: Callable[[list[LvmNode]], None]
+
+
+def on_one(scenario: Callable[[LvmNode], None]) -> Callable[[list[LvmNode]], None]:
+    """Return the scenario of one node as one of several."""
+    return lambda nodes: scenario(nodes[0])
+
+
+MUTANTS = [
+    Mutant(
+        "remove-by-prefix",
+        "group.py",
+        """return f'lv_name="{name}" &&""",
+        """return f'lv_name=~"^{name}" &&""",
+        on_one(methods.test_names_that_begin_alike_are_different_volumes),
+    ),
+    Mutant(
+        "detach-by-prefix",
+        "group.py",
+        'lvm("lvchange", "--activate=n", self.path(name))',
+        """lvm("lvchange", "--activate=n", "--select", f'lv_name=~"^{name}"', self.name)""",
+        on_one(methods.test_names_that_begin_alike_are_different_volumes),
+    ),
+    Mutant(
+        "names-as-they-come",
+        "names.py",
+        'volume.replace("_", "+u")',
+        "volume",
+        lambda nodes: methods.test_names_that_lvm_reserves_or_escapes(nodes[0], "a_tmeta"),
+    ),
+    Mutant(
+        "whoever-made-it",
+        "group.py",
+        """return f'lv_name="{name}" && lv_tags="{self._owner}"'""",
+        """return f'lv_name="{name}"'""",
+        on_one(methods.test_what_somebody_else_made_is_never_touched),
+    ),
+    Mutant(
+        "an-error-is-no-error",
+        "commands.py",
+        'return run(command, "--yes", *words, timeout_s=TIMEOUT_S, launcher=_KEEPER)',
+        """try:
+        return run(command, "--yes", *words, timeout_s=TIMEOUT_S, launcher=_KEEPER)
+    except Exception:
+        return "successfully removed\"""",
+        on_one(methods.test_a_create_that_does_not_fit_leaves_nothing),
+    ),
+    Mutant(
+        "remove-what-is-attached",
+        "making.py",
+        "if provider.device(name) is not None:\n        raise",
+        "if provider.group == '':\n        raise",
+        on_one(methods.test_a_device_in_use_stays_and_its_user_is_named),
+    ),
+    Mutant(
+        "detach-later",
+        "attaching.py",
+        'dmsetup("remove", mapping)',
+        'dmsetup("remove", "--deferred", mapping)',
+        on_one(methods.test_a_device_in_use_stays_and_its_user_is_named),
+    ),
+    Mutant(
+        "rounded-down",
+        "group.py",
+        'f"--size={size}m", self.path(name)',
+        'f"--extents={size // 4}", self.path(name)',
+        on_one(methods.test_grow_is_seen_at_once_and_never_shrinks),
+    ),
+    Mutant(
+        "tags-pile-up",
+        "group.py",
+        'words += ["--deltag", tag]',
+        "pass",
+        on_one(methods.test_setinfo_replaces_one_tag_and_keeps_the_others),
+    ),
+    Mutant(
+        "all-tags-go",
+        "group.py",
+        "if tags.is_info(tag) and tag != new:",
+        "if tag != new and tag != self._owner:",
+        on_one(methods.test_setinfo_replaces_one_tag_and_keeps_the_others),
+    ),
+    Mutant(
+        "a-copy-of-what-moves",
+        "snapshots.py",
+        "copy(source.path, ",
+        'copy(source.path.replace("+copy", ""), ',
+        on_one(methods.test_a_snapshot_is_frozen_while_the_volume_is_written_to),
+    ),
+    Mutant(
+        "the-frozen-one-stays",
+        "snapshots.py",
+        "self._volumes.remove_known(self._frozen)",
+        "pass",
+        on_one(methods.test_a_snapshot_is_what_the_volume_was),
+    ),
+    Mutant(
+        "refresh-forgets-read-only",
+        "attaching.py",
+        "    if read_only:\n",
+        "    if read_only and provider.group == '':\n",
+        on_one(methods.test_close_stops_writes_and_open_allows_them),
+    ),
+    Mutant(
+        "grown-space-is-not-wiped",
+        "making.py",
+        "active.zero(start)\n        return",
+        "return",
+        on_one(methods.test_wipe_zeroes_new_space_and_grown_space),
+    ),
+    Mutant(
+        "no-lock-on-metadata",
+        "protection.py",
+        "if self._wanted:",
+        "if self._lease:",
+        several.test_creates_on_two_nodes_at_once_lose_nothing,
+    ),
+    Mutant(
+        "the-lease-ends-with-the-script",
+        "commands.py",
+        "timeout_s=TIMEOUT_S, launcher=_KEEPER",
+        "timeout_s=TIMEOUT_S",
+        several.test_a_killed_call_keeps_its_lease_until_its_command_ends,
+    ),
+    Mutant(
+        "growth-elsewhere-is-not-seen",
+        "attaching.py",
+        "if active.size() < found.size or active.is_suspended():",
+        "if active.is_suspended():",
+        several.test_grow_is_seen_by_the_other_nodes_next_attach,
+    ),
+    Mutant(
+        "the-old-device-of-that-name",
+        "attaching.py",
+        "if active.uuid != found.uuid:",
+        "if active.uuid == '':",
+        several.test_a_device_of_an_older_volume_of_that_name_is_not_handed_out,
+    ),
+    Mutant(
+        "exclusive-for-all",
+        "opening.py",
+        "    if conflict:\n",
+        "    if conflict and not exclusive:\n",
+        lambda nodes: several.test_who_may_open_beside_whom(nodes, "True", "True", 1),
+    ),
+    Mutant(
+        "detach-keeps-the-hold",
+        "attaching.py",
+        "holds.record(name, 0)\n\n\ndef _deactivate",
+        "pass\n\n\ndef _deactivate",
+        lambda nodes: several.test_who_may_open_beside_whom(nodes, "True", "True", 1),
+    ),
+    Mutant(
+        "attach-minds-the-other-node",
+        "attaching.py",
+        "    holds = protection.holds\n    is_new",
+        "    holds = protection.holds\n"
+        "    if holds and holds.conflict(name, exclusive=True):\n"
+        "        raise ProviderError('in use on another node')\n    is_new",
+        several.test_live_migration_in_ganetis_order,
+    ),
+    Mutant(
+        "remove-whatever-others-do",
+        "making.py",
+        "user = holds.user(name) if holds else None",
+        "user = None",
+        several.test_remove_is_refused_while_another_node_has_it,
+    ),
+]
+
+
+@pytest.fixture
+def broken(
+    request: pytest.FixtureRequest, pair: list[LvmNode], shared: Path
+) -> Iterator[list[LvmNode]]:
+    """The nodes, calling a copy of the provider with the mutant's edit."""
+    mutant: Mutant = request.param
+    copy = shared / mutant.name / "lvm"
+    shutil.copytree(LVM, copy)
+    file = copy / "lib" / "lvm" / mutant.file
+    text = file.read_text()
+    assert text.count(mutant.find) == 1, f"{mutant.file} has changed: look at {mutant.name} again"
+    file.write_text(text.replace(mutant.find, mutant.replace))
+    yield [LvmNode(node.guest, node.number, copy) for node in pair]
+    shutil.rmtree(copy.parent)
+
+
+@pytest.mark.parametrize(
+    ("broken", "mutant"),
+    [(mutant, mutant) for mutant in MUTANTS],
+    ids=[mutant.name for mutant in MUTANTS],
+    indirect=["broken"],
+)
+def test_a_test_sees_it(broken: list[LvmNode], mutant: Mutant) -> None:
+    with pytest.raises((AssertionError, ValueError)):
+        mutant.scenario(broken)
