@@ -43,8 +43,14 @@ def _activate(provider: Lvm, protection: Protection, name: str) -> BlockDevice:
     try:
         provider.volumes().activate(name, EXCLUSIVE if provider.thin_pool else SHARED)
     except ToolError:
-        pass  # perhaps another node was just writing: the long way holds the lock and tells
-    return provider.device(name) or _activate_with_lock(provider, protection, name)
+        # Perhaps another node was just writing: the long way holds the lock, and tells.
+        return _activate_with_lock(provider, protection, name)
+    active = provider.active_device(name)
+    if not active.is_copied():
+        return active
+    # Another node makes a snapshot, or has died doing so: its layers must not stay here.
+    provider.volumes().deactivate(name)
+    return _activate_with_lock(provider, protection, name)
 
 
 def _activate_with_lock(provider: Lvm, protection: Protection, name: str) -> BlockDevice:
@@ -55,7 +61,7 @@ def _activate_with_lock(provider: Lvm, protection: Protection, name: str) -> Blo
         found = volumes.volume(name)
         if found.is_copied:
             end_abandoned_copy(provider, protection, name)
-        volumes.activate_known(name, mode_of(found))
+        volumes.activate(name, mode_of(found))
     return provider.active_device(name)
 
 

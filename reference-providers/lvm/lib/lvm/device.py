@@ -49,6 +49,14 @@ class BlockDevice:
         number = os.stat(self.path).st_rdev
         return _read(f"{_attributes(number)}/suspended") == "1"
 
+    def is_copied(self) -> bool:
+        """Return whether LVM has put a snapshot's layer below it."""
+        number = os.stat(self.path).st_rdev
+        below = f"/sys/dev/block/{os.major(number)}:{os.minor(number)}/slaves"
+        return any(
+            _read(f"{below}/{name}/dm/uuid") == f"{self.uuid}-real" for name in os.listdir(below)
+        )
+
     def set_read_only(self, read_only: bool) -> None:  # noqa: FBT001 - the flag is all there is
         """Let the kernel refuse writes, of those who have the device open too, or allow them."""
         descriptor = self._open(os.O_RDONLY)

@@ -1,8 +1,4 @@
-"""The volume group: what is in it, and the commands that change it.
-
-Where it can, a command names its volume by a selection, ``lv_name="..." && lv_tags="..."``: it then
-looks and acts in one step, and never acts on a volume that this provider did not make.
-"""
+"""The volume group: what is in it, and the commands that change it."""
 
 from __future__ import annotations
 
@@ -14,8 +10,6 @@ _FIELDS = (
     "lv_name", "lv_uuid", "lv_size", "lv_attr", "lv_tags", "vg_uuid", "vg_free", "vg_extent_size",
 )  # fmt: skip
 _SEPARATOR = "|"  # stands in no name and no tag
-_NOT_A_COPYS_ORIGIN = '!(lv_attr=~"^[oO]")'
-_WHOLE = f'!(lv_tags=~"^{tags.UNFINISHED}")'
 MIB = 1024 * 1024
 
 
@@ -46,9 +40,9 @@ class LogicalVolume:
         return self.attributes[0] in "oO"
 
     @property
-    def maker(self) -> str | None:
-        """Who makes it, as ``Maker.name``; None if it is whole."""
-        return next((tags.maker(tag) for tag in self.tags if tags.is_unfinished(tag)), None)
+    def maker(self) -> str:
+        """Who makes it or made it, as ``Maker.name``."""
+        return tags.maker_in(self.tags)
 
 
 class Group:
@@ -77,51 +71,37 @@ class Group:
         return self._owner in found.tags
 
     def expect(self, found: LogicalVolume | None, name: str) -> LogicalVolume:
-        """Return ``found``; raise ProviderError unless it is a whole volume of this provider's."""
+        """Return ``found``; raise ProviderError unless it is a volume of this provider's."""
         if found is None:
             raise ProviderError(f"no such volume: there is no {self.path(name)}")
         if not self.is_own(found):
             raise ProviderError(
                 f"{self.path(name)} was not made by this provider: it has no tag {self._owner}"
             )
-        if found.maker is not None:
-            raise ProviderError(f"{self.path(name)} is unfinished: remove it and make it again")
         return found
 
     def volume(self, name: str) -> LogicalVolume:
-        """Return the volume ``name``; raise ProviderError unless it is there, whole, and own."""
+        """Return the volume ``name``; raise ProviderError unless it is there, and own."""
         return self.expect(self.report(name).get(name), name)
 
     def create(self, name: str, *words: str, maker: str = "") -> None:
-        """Make the volume ``name``, which must not exist, in one step.
-
-        With a ``maker`` it is unfinished until ``finish``.
-        """
+        """Make the volume ``name``, which must not exist, in one step."""
         marks = ["--addtag", self._owner]
         if maker:
-            marks += ["--addtag", tags.unfinished(maker)]
+            marks += ["--addtag", tags.maker(maker)]
         change("lvcreate", "--name", name, *marks, *words)
 
-    def finish(self, name: str, maker: str) -> None:
-        """Declare the content of the volume ``name`` complete."""
-        change("lvchange", "--deltag", tags.unfinished(maker), self.path(name))
+    def rename(self, name: str, new: str) -> None:
+        """Give the volume ``name`` the name ``new``, which no volume may have."""
+        change("lvrename", self.name, name, new)
 
     def activate(self, name: str, mode: str) -> None:
-        """Activate the volume ``name`` if it is this provider's, whole, and nobody copies it.
+        """Activate the volume ``name`` on this node.
 
-        Whether it was, its device tells. ``mode`` is LVM's: ``sy`` (shared) or ``ey`` (exclusive),
-        which is the same unless lvmlockd locks the group.
+        ``mode`` is LVM's: ``sy`` (shared) or ``ey`` (exclusive), which is the same unless lvmlockd
+        locks the group. A thin snapshot has a flag that says "not now", which is not meant for us.
         """
-        condition = f"{self._selection(name)} && {_WHOLE} && {_NOT_A_COPYS_ORIGIN}"
-        self._activate(mode, "--select", condition, self.name)
-
-    def activate_known(self, name: str, mode: str) -> None:
-        """Activate the volume ``name``, of which the caller knows what it is."""
-        self._activate(mode, self.path(name))
-
-    def _activate(self, mode: str, *words: str) -> None:
-        # A thin snapshot has a flag that says "not now", which is not meant for us.
-        lvm("lvchange", f"--activate={mode}", "--ignoreactivationskip", *words)
+        lvm("lvchange", f"--activate={mode}", "--ignoreactivationskip", self.path(name))
 
     def deactivate(self, name: str) -> None:
         """Deactivate the volume ``name`` on this node."""
@@ -151,14 +131,6 @@ class Group:
         if words:
             change("lvchange", *words, self.path(found.name))
 
-    def remove(self, name: str) -> bool:
-        """Remove the volume ``name`` if it is own and no origin; return whether it was."""
-        condition = f"{self._selection(name)} && {_NOT_A_COPYS_ORIGIN}"
-        return "successfully removed" in change("lvremove", "--select", condition, self.name)
-
-    def remove_known(self, name: str) -> None:
+    def remove(self, name: str) -> None:
         """Remove the volume ``name``, of which the caller knows what it is."""
         change("lvremove", self.path(name))
-
-    def _selection(self, name: str) -> str:
-        return f'lv_name="{name}" && lv_tags="{self._owner}"'

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from extstorage.provider import InvalidInputError, ProviderError
 from extstorage.provider.tools import ToolError
+from lvm import names
 from lvm.attaching import EXCLUSIVE, mode_of, refresh
 from lvm.group import MIB
-from lvm.makers import Maker, is_at_work
+from lvm.makers import Maker, is_at_work, this_node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from lvm.device import BlockDevice
+    from lvm.group import LogicalVolume
     from lvm.protection import Protection
     from lvm.provider import Lvm
 
@@ -51,44 +54,105 @@ def expect_one_node(protection: Protection) -> None:
 
 
 def _make_wiped(provider: Lvm, protection: Protection, name: str, size: int) -> None:
-    volumes = provider.volumes()
-    with Maker(provider.group, (name,), protection) as maker:
-        add(provider, protection, name, *linear(provider, size * MIB), maker=maker.name)
-        try:
-            volumes.activate_known(name, EXCLUSIVE)
-            provider.active_device(name).zero(0)
-            volumes.deactivate(name)
-            with protection.metadata():
-                volumes.finish(name, maker.name)
-        except BaseException:
-            with protection.metadata():
-                volumes.remove_known(name)
-            raise
+    with Unfinished(provider, protection, name) as new:
+        new.add(*linear(provider, size * MIB))
+        active = new.activate()
+        active.zero(0)
 
 
-def add(provider: Lvm, protection: Protection, name: str, *words: str, maker: str = "") -> None:
-    """Make a logical volume; what a crash has left of the same name goes first.
-
-    ``maker``, if there is one, holds the lock of this name: nobody else on this node makes it.
-    """
+def add(provider: Lvm, protection: Protection, name: str, *words: str) -> None:
+    """Make a whole volume in one step."""
     volumes = provider.volumes()
     with protection.metadata():
         try:
-            volumes.create(name, *words, maker=maker)
+            volumes.create(name, *words)
         except ToolError as error:
-            found = volumes.report(name).get(name)
-            if found is None:
-                raise
-            if not volumes.is_own(found) or found.maker is None:
-                raise ProviderError(
-                    f"the volume exists: {volumes.path(name)}: remove it first"
-                ) from error
-            if found.maker != maker and is_at_work(found.maker, provider.group, name, protection):
-                raise ProviderError(
-                    f"{name} is being made by node number {found.maker}: try again later"
-                ) from error
-            volumes.remove_known(name)
-            volumes.create(name, *words, maker=maker)
+            if name in volumes.report(name):
+                raise _exists(provider, name) from error
+            raise
+
+
+def _exists(provider: Lvm, name: str) -> ProviderError:
+    return ProviderError(f"the volume exists: {provider.group}/{name}: remove it first")
+
+
+class Unfinished:
+    """The volume ``name`` while it gets its content, for a ``with`` block.
+
+    At the block's end it gets its name; if the block raises, it goes. A call that is killed
+    leaves it under its other name, which nobody attaches; the next call that makes or removes the
+    volume takes it away.
+    """
+
+    def __init__(
+        self, provider: Lvm, protection: Protection, name: str, *, also_makes: tuple[str, ...] = ()
+    ) -> None:
+        self._provider = provider
+        self._protection = protection
+        self._name = name
+        self._new = names.unfinished(name)
+        self._volumes = provider.volumes()
+        self._maker = Maker(provider.group, (self._new, *also_makes), protection)
+        self._is_made = False
+
+    def __enter__(self) -> Unfinished:  # noqa: PYI034 - typing.Self is younger than 3.9
+        self._maker.__enter__()
+        return self
+
+    @property
+    def maker(self) -> str:
+        """Who makes it: this call."""
+        return self._maker.name
+
+    def add(self, *words: str) -> None:
+        """Make the volume, without content."""
+        with self._protection.metadata():
+            found = self._volumes.report(self._name, self._new)
+            if self._name in found:
+                raise _exists(self._provider, self._name)
+            if self._new in found:
+                remove_abandoned(self._provider, self._protection, found[self._new], by_maker=True)
+            self._volumes.create(self._new, *words, maker=self.maker)
+            self._is_made = True
+
+    def activate(self) -> BlockDevice:
+        """Return its device."""
+        self._volumes.activate(self._new, EXCLUSIVE)
+        return self._provider.active_device(self._new)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if self._is_made:
+                self._finish(is_whole=kind is None)
+        finally:
+            self._maker.__exit__()
+
+    def _finish(self, *, is_whole: bool) -> None:
+        if self._provider.device(self._new) is not None:
+            self._volumes.deactivate(self._new)
+        with self._protection.metadata():
+            if is_whole:
+                self._volumes.rename(self._new, self._name)
+            else:
+                self._volumes.remove(self._new)
+
+
+def remove_abandoned(
+    provider: Lvm, protection: Protection, found: LogicalVolume, *, by_maker: bool = False
+) -> None:
+    """Remove what a killed call has left; raise ProviderError if its maker is still at work.
+
+    ``by_maker``: the caller holds the lock of its maker on this node.
+    """
+    is_here = by_maker and found.maker == this_node(protection)
+    if not is_here and is_at_work(found.maker, provider.group, found.name, protection):
+        raise ProviderError(
+            f"{found.name} is being made by node number {found.maker}, or that call was killed:"
+            " try again later, or call the same method there"
+        )
+    if provider.device(found.name) is not None:
+        provider.volumes().deactivate(found.name)
+    provider.volumes().remove(found.name)
 
 
 def grow(provider: Lvm, name: str, new_size: int) -> None:
@@ -121,7 +185,7 @@ def _wipe_from(provider: Lvm, name: str, start: int, mode: str) -> None:
     if active is not None:
         active.zero(start)
         return
-    provider.volumes().activate_known(name, mode)
+    provider.volumes().activate(name, mode)
     provider.active_device(name).zero(start)
     provider.volumes().deactivate(name)
 
@@ -136,17 +200,20 @@ def remove(provider: Lvm, name: str) -> None:
         user = holds.user(name) if holds else None
         if user:
             raise ProviderError(f"{user}: detach it there first")
-        if not provider.volumes().remove(name):
-            _remove_copied(provider, protection, name)
+        _remove(provider, protection, name)
         if holds:
             holds.record(name, 0)
 
 
-def _remove_copied(provider: Lvm, protection: Protection, name: str) -> None:
+def _remove(provider: Lvm, protection: Protection, name: str) -> None:
     from lvm.snapshots import end_abandoned_copy
 
     volumes = provider.volumes()
-    found = volumes.report(name).get(name)
-    if found is not None and volumes.is_own(found) and found.is_copied:
-        end_abandoned_copy(provider, protection, name)
+    new = names.unfinished(name)
+    found = volumes.report(name, new)
+    if new in found:
+        remove_abandoned(provider, protection, found[new])
+    if name in found and volumes.is_own(found[name]):
+        if found[name].is_copied:
+            end_abandoned_copy(provider, protection, name)
         volumes.remove(name)

@@ -128,4 +128,4 @@ class Lvm(Provider):
         return active
 
     def _name(self, volume: str) -> str:
-        return names.logical_volume(self.group, volume)
+        return names.logical_volume(self.group, self.name, volume)

@@ -11,18 +11,20 @@ from __future__ import annotations
 from extstorage.provider import ProviderError
 from lvm import names
 from lvm.attaching import EXCLUSIVE, SHARED
-from lvm.makers import Maker, is_at_work
+from lvm.makers import is_at_work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lvm.device import BlockDevice
-    from lvm.group import LogicalVolume
     from lvm.protection import Protection
     from lvm.provider import Lvm
 
 
 def freeze(provider: Lvm, name: str, snapshot: str) -> None:
     """Make the volume ``snapshot`` what the volume ``name`` is now; I/O to ``name`` goes on."""
+    from lvm.copying import copy
+    from lvm.making import Unfinished, linear
+
     protection = provider.protection()
     _expect_no_writer_elsewhere(protection, name)
     active = provider.device(name)
@@ -32,9 +34,13 @@ def freeze(provider: Lvm, name: str, snapshot: str) -> None:
     if origin.is_thin:
         _freeze_thin(provider, protection, name, snapshot)
         return
-    made = (snapshot, names.temporary_snapshot(name))
-    with Maker(provider.group, made, protection) as maker:
-        _Copy(provider, protection, origin, snapshot, maker.name).run()
+    frozen = names.frozen(name)
+    words = linear(provider, origin.size)
+    with Unfinished(provider, protection, snapshot, also_makes=(frozen,)) as new:
+        new.add(*words)
+        with _Frozen(provider, protection, name, new.maker) as source:
+            copy(source.path, new.activate().path, origin.size)
+        _expect_no_writer_elsewhere(protection, name)
 
 
 def _expect_no_writer_elsewhere(protection: Protection, name: str) -> None:
@@ -49,79 +55,48 @@ def _freeze_thin(provider: Lvm, protection: Protection, name: str, snapshot: str
     add(provider, protection, snapshot, "--snapshot", provider.volumes().path(name))
 
 
-class _Copy:
-    """A frozen copy of the linear volume ``origin``."""
+class _Frozen:
+    """What the linear volume ``name`` is at one moment, as a device; for a ``with`` block."""
 
-    def __init__(
-        self,
-        provider: Lvm,
-        protection: Protection,
-        origin: LogicalVolume,
-        snapshot: str,
-        maker: str,
-    ) -> None:
+    def __init__(self, provider: Lvm, protection: Protection, name: str, maker: str) -> None:
         self._provider = provider
         self._protection = protection
-        self._origin = origin
-        self._snapshot = snapshot
-        self._frozen = names.temporary_snapshot(origin.name)
+        self._name = name
+        self._frozen = names.frozen(name)
         self._maker = maker
         self._volumes = provider.volumes()
+        self._was_active = provider.device(name) is not None
 
-    def run(self) -> None:
-        """Make the copy, or leave everything as it was and raise ProviderError."""
-        from lvm.making import add, linear
-
-        words = linear(self._provider, self._origin.size)
-        add(self._provider, self._protection, self._snapshot, *words, maker=self._maker)
+    def __enter__(self) -> BlockDevice:
         try:
-            self._fill()
-            _expect_no_writer_elsewhere(self._protection, self._origin.name)
             with self._protection.metadata():
-                self._volumes.finish(self._snapshot, self._maker)
+                self._freeze()
+            return self._provider.active_device(self._frozen)
         except BaseException:
-            self._discard()
+            self.__exit__()
             raise
 
-    def _fill(self) -> None:
-        from lvm.copying import copy
+    def _freeze(self) -> None:
+        now = self._volumes.volume(self._name)
+        if now.is_copied:
+            end_abandoned_copy(self._provider, self._protection, self._name, by_maker=True)
+            now = self._volumes.volume(self._name)
+        # For lvmlockd: the origin of a snapshot can be active on one node only.
+        self._volumes.activate(self._name, EXCLUSIVE)
+        # As large as the origin it can never overflow; where there is less room it may, and the
+        # copy then fails with an I/O error.
+        size = min(now.size + now.extent, now.free)
+        words = ("--snapshot", f"--size={size}b", self._volumes.path(self._name))
+        self._volumes.create(self._frozen, *words, maker=self._maker)
 
-        was_active = self._provider.device(self._origin.name) is not None
-        try:
-            source = self._freeze()
-            self._volumes.activate_known(self._snapshot, EXCLUSIVE)
-            copy(source.path, self._provider.active_device(self._snapshot).path, self._origin.size)
-            self._volumes.deactivate(self._snapshot)
-        finally:
-            self._thaw(was_active=was_active)
-
-    def _freeze(self) -> BlockDevice:
-        with self._protection.metadata():
-            now = self._volumes.volume(self._origin.name)
-            if now.is_copied:
-                end_abandoned_copy(self._provider, self._protection, now.name, by_maker=True)
-                now = self._volumes.volume(now.name)
-            # For lvmlockd: the origin of a snapshot can be active on one node only.
-            self._volumes.activate_known(now.name, EXCLUSIVE)
-            # As large as the origin it can never overflow; where there is less room it may, and
-            # the copy then fails with an I/O error.
-            size = min(now.size + now.extent, now.free)
-            words = ("--snapshot", f"--size={size}b", self._volumes.path(now.name))
-            self._volumes.create(self._frozen, *words, maker=self._maker)
-        return self._provider.active_device(self._frozen)
-
-    def _thaw(self, *, was_active: bool) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._protection.metadata():
             if self._frozen in self._volumes.report(self._frozen):
-                self._volumes.remove_known(self._frozen)
-            if not was_active:
-                self._volumes.deactivate(self._origin.name)
+                self._volumes.remove(self._frozen)
+            if not self._was_active:
+                self._volumes.deactivate(self._name)
             elif self._protection.is_lvmlockd:
-                self._volumes.activate_known(self._origin.name, SHARED)
-
-    def _discard(self) -> None:
-        with self._protection.metadata():
-            self._volumes.remove_known(self._snapshot)
+                self._volumes.activate(self._name, SHARED)
 
 
 def end_abandoned_copy(
@@ -133,16 +108,16 @@ def end_abandoned_copy(
     is still being made, or if the snapshot is none of this provider's.
     """
     volumes = provider.volumes()
-    frozen = names.temporary_snapshot(name)
+    frozen = names.frozen(name)
     found = volumes.report(frozen).get(frozen)
-    if found is None or found.maker is None or not volumes.is_own(found):
+    if found is None or not volumes.is_own(found):
         raise ProviderError(
             f"{volumes.path(name)} has a snapshot that this provider did not make: remove it"
             " (lvs -o lv_name,origin), it keeps the volume from other nodes"
         )
-    if not by_maker and is_at_work(found.maker, provider.group, name, protection):
+    if not by_maker and is_at_work(found.maker, provider.group, frozen, protection):
         raise ProviderError(
             f"node number {found.maker} makes a snapshot of it, or was stopped while it did:"
             " try again later, or attach the volume there"
         )
-    volumes.remove_known(frozen)
+    volumes.remove(frozen)

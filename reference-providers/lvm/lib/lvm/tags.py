@@ -1,11 +1,10 @@
-"""The tags on a logical volume: whose it is, whether it is whole, what setinfo said."""
+"""The tags on a logical volume: whose it is, who is making it, what setinfo said."""
 
 from __future__ import annotations
 
 _PREFIX = "extstorage."
 
-UNFINISHED = f"{_PREFIX}unfinished="
-"""How the tag begins of a volume whose content is not there yet: nobody may attach it."""
+_MAKER = f"{_PREFIX}maker="
 _INFO = f"{_PREFIX}info="
 
 
@@ -14,19 +13,14 @@ def owner(provider_name: str) -> str:
     return f"{_PREFIX}provider={provider_name}"
 
 
-def unfinished(maker: str) -> str:
-    """Return the tag of what ``maker`` (``Maker.name``) has begun."""
-    return f"{UNFINISHED}{maker}"
+def maker(name: str) -> str:
+    """Return the tag that says who makes an unfinished volume (``Maker.name``)."""
+    return f"{_MAKER}{name}"
 
 
-def is_unfinished(tag: str) -> bool:
-    """Return whether the tag says that the content is not there yet."""
-    return tag.startswith(UNFINISHED)
-
-
-def maker(tag: str) -> str:
-    """Return who has begun, of a tag that ``is_unfinished``."""
-    return tag[len(UNFINISHED) :]
+def maker_in(tags: list[str]) -> str:
+    """Return who makes the volume with these tags; ``""`` if they do not say."""
+    return next((tag[len(_MAKER) :] for tag in tags if tag.startswith(_MAKER)), "")
 
 
 def info(metadata: str) -> str:
