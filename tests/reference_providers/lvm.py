@@ -100,13 +100,16 @@ class LvmNode:
         return answer.stderr
 
     def volumes(self) -> list[str]:
-        """Return the names of all logical volumes of the group but the area, hidden ones too."""
+        """Return the names of all volumes of the group but the area, hidden and foreign ones too.
+
+        What the provider has made is named without the ``+lvm`` at the end.
+        """
         names = self.shell(f"lvs --all --noheadings --options lv_name {GROUP}").split()
-        return sorted(name for name in names if name != AREA)
+        return sorted(name.removesuffix("+lvm") for name in names if name != AREA)
 
     def report(self, volume: str, field: str) -> str:
         """Return what LVM reports of a volume."""
-        text = self.shell(f"lvs --noheadings --nosuffix --units b -o {field} {GROUP}/{volume}")
+        text = self.shell(f"lvs --noheadings --nosuffix --units b -o {field} {GROUP}/{volume}+lvm")
         return text.strip()
 
     def mappings(self) -> list[str]:
@@ -197,5 +200,5 @@ def clear_away(nodes: list[LvmNode]) -> None:
         for _ in range(3):  # snapshots and pools lie above others
             for name in node.mappings():
                 node.shell(f"dmsetup remove --retry {name} || true")
-    for name in nodes[0].volumes():
-        nodes[0].shell(f"lvremove --yes --force {GROUP}/{name} || true")
+    select = f"lv_name!={AREA}"
+    nodes[0].shell(f"lvremove --yes --force --select '{select}' {GROUP} || true")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reference_providers.lvm import GROUP, MIB, at_once, new_volume, open_
+from tests.reference_providers.lvm import GROUP, LVM, MIB, LvmNode, at_once, new_volume, open_
 
 if TYPE_CHECKING:
-    from tests.reference_providers.lvm import LvmNode
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_names_that_lvm_reserves_or_escapes(node: LvmNode, volume: str) -> None:
 
 def test_a_name_without_room_in_device_mapper_is_refused(node: LvmNode) -> None:
     line = node.refuse("create", "v" * 120, VOL_SIZE="4")
-    assert "expected at most 122" in line
+    assert "expected at most 117" in line
     assert node.volumes() == []
 
 
@@ -85,24 +86,39 @@ def test_create_over_any_volume_of_that_name_is_refused(node: LvmNode) -> None:
     volume, device = created(node)
     node.write(device, "kept")
     assert f"the volume exists: {GROUP}/{volume}" in node.refuse("create", volume, VOL_SIZE="8")
-    node.shell(f"lvcreate --yes -an -Zn -Wn --size 8m --name foreign {GROUP}")
+    node.shell(f"lvcreate --yes -an -Zn -Wn --size 8m --name foreign+lvm {GROUP}")
     assert "the volume exists" in node.refuse("create", "foreign", VOL_SIZE="8")
     assert node.read(device) == "kept"
 
 
 def test_what_somebody_else_made_is_never_touched(node: LvmNode) -> None:
-    node.shell(f"lvcreate --yes -ay -Zn -Wn --size 8m --name foreign {GROUP}")
-    node.shell(f"lvcreate --yes -an -Zn -Wn --size 8m --name other {GROUP}")
-    assert "was not made by this provider" in node.refuse("attach", "foreign")
-    assert "was not made by this provider" in node.refuse("attach", "other")
-    grow = {"VOL_SIZE": "8", "VOL_NEW_SIZE": "16"}
-    assert "was not made by this provider" in node.refuse("grow", "other", **grow)
-    assert "was not made by this provider" in node.refuse("setinfo", "other", VOL_METADATA="x")
-    snapshot = {"VOL_SNAPSHOT_NAME": "copy", "VOL_SNAPSHOT_SIZE": "8"}
-    assert "was not made by this provider" in node.refuse("snapshot", "other", **snapshot)
-    node.call("remove", "foreign")
-    node.do("remove", "other")  # there is no such volume of this provider's
+    make = "lvcreate --yes -an -Zn -Wn --size 8m --name"
+    node.shell(f"{make} foreign {GROUP}; {make} other+lvm {GROUP}")  # the second has no tag
+    calls = {
+        "grow": {"VOL_SIZE": "8", "VOL_NEW_SIZE": "16"},
+        "setinfo": {"VOL_METADATA": "x"},
+        "snapshot": {"VOL_SNAPSHOT_NAME": "copy", "VOL_SNAPSHOT_SIZE": "8"},
+    }
+    for method, variables in calls.items():
+        assert "no such volume" in node.refuse(method, "foreign", **variables)
+        assert "was not made by this provider" in node.refuse(method, "other", **variables)
+    assert "no such volume" in node.refuse("attach", "foreign")
+    for volume in ("foreign", "other"):
+        node.do("remove", volume)  # there is no such volume of this provider's
     assert node.volumes() == ["foreign", "other"]
+
+
+def test_two_providers_in_one_group_have_volumes_of_their_own(node: LvmNode, shared: Path) -> None:
+    copy = shared / "other-lvm"
+    shutil.copytree(LVM, copy)
+    other = LvmNode(node.guest, node.number, copy)
+    volume, device = created(node, 4)
+    _, second = created(other, 8, volume)
+    assert (node.size(device), node.size(second)) == (4 * MIB, 8 * MIB)
+    other.do("detach", volume)
+    other.do("remove", volume)
+    assert node.do("attach", volume) == device
+    shutil.rmtree(copy)
 
 
 def test_a_create_that_does_not_fit_leaves_nothing(node: LvmNode) -> None:
@@ -140,7 +156,7 @@ def test_grow_is_seen_at_once_and_never_shrinks(node: LvmNode) -> None:
 
 def test_setinfo_replaces_one_tag_and_keeps_the_others(node: LvmNode) -> None:
     volume, _ = created(node)
-    node.shell(f"lvchange --addtag admins.own {GROUP}/{volume}")
+    node.shell(f"lvchange --addtag admins.own {GROUP}/{volume}+lvm")
     for text in ("originstname+one.example", "x" * 128, "originstname+two.example"):
         node.do("setinfo", volume, VOL_METADATA=text)
     tags = node.report(volume, "lv_tags").split(",")
@@ -219,7 +235,7 @@ def test_close_stops_writes_and_open_allows_them(node: LvmNode) -> None:
     node.do("close", volume)
     node.shell(f"! dd if=/dev/zero of={device} bs=4096 count=1 oflag=direct conv=notrunc")
     node.do("grow", volume, VOL_SIZE="8", VOL_NEW_SIZE="12")
-    node.do("attach", volume)
+    assert node.size(device) == 12 * MIB
     node.shell(f"! dd if=/dev/zero of={device} bs=4096 count=1 oflag=direct conv=notrunc")
     open_(node, volume, exclusive=False)
     node.write(device, "two")
@@ -240,7 +256,7 @@ def test_wipe_zeroes_new_space_and_grown_space(node: LvmNode) -> None:
     volume, device = created(node, 4)
     node.do("grow", volume, VOL_SIZE="4", VOL_NEW_SIZE="8")
     assert (node.read(device), node.read(device, mib=5)) == ("", "")
-    assert node.report(volume, "lv_tags") == "extstorage.provider=lvm"
+    assert [name for name in node.volumes() if "+" in name] == []
 
 
 def test_striped_over_two_disks(node: LvmNode) -> None:

@@ -22,13 +22,13 @@ RESERVED = (
 
 @pytest.mark.parametrize("name", [GANETI, f"{GANETI}.snap", "disk1", "A.b-c", "a-snapshot"])
 def test_a_name_that_lvm_takes_stays(name: str) -> None:
-    assert names.logical_volume("vg", name) == name
+    assert names.logical_volume("vg", "lvm", name) == f"{name}+lvm"
 
 
 @pytest.mark.parametrize("word", RESERVED)
 @pytest.mark.parametrize("pattern", ["{}", "a{}", "a{}_0", "{}b"])
 def test_no_reserved_word_is_left(word: str, pattern: str) -> None:
-    assert "_" not in names.logical_volume("vg", pattern.format(word))
+    assert "_" not in names.logical_volume("vg", "my_lvm", pattern.format(word))
 
 
 def test_no_two_volumes_have_one_name() -> None:
@@ -36,9 +36,10 @@ def test_no_two_volumes_have_one_name() -> None:
         "snapshot", "_snapshot", "usnapshot", "u_snapshot", "snapshot_", "snapshotu", "pvmove0",
         "_pvmove0", "a_b", "aub", "a_ub", "au_b", "a__b", "a-b", "a.b", "psnapshot",
     ]  # fmt: skip
-    found = [names.logical_volume("vg", volume) for volume in volumes]
-    made = [*found, names.AREA, *map(names.temporary_snapshot, found)]
-    assert len(set(made)) == 2 * len(volumes) + 1
+    providers = ["lvm", "copy", "u", "ub", "a_b"]
+    found = [names.logical_volume("vg", each, one) for each in providers for one in volumes]
+    made = [*found, names.AREA, *map(names.frozen, found), *map(names.unfinished, found)]
+    assert len(set(made)) == 3 * len(volumes) * len(providers) + 1
     assert not any(name.startswith(("snapshot", "pvmove", "-", ".")) for name in found)
 
 
@@ -47,17 +48,17 @@ def test_a_mapping_is_what_device_mapper_calls_it() -> None:
 
 
 def test_a_name_without_room_is_refused_before_anything_is_done() -> None:
-    assert names.logical_volume("vg", "v" * 119)
-    with pytest.raises(InvalidInputError, match="123 characters in group vg"):
-        names.logical_volume("vg", "v" * 120)
+    assert names.logical_volume("vg", "lvm", "v" * 110)
+    with pytest.raises(InvalidInputError, match="118 characters in group vg"):
+        names.logical_volume("vg", "lvm", "v" * 111)
     with pytest.raises(InvalidInputError, match="counting twice"):
-        names.logical_volume("vg", "a-" * 40)
+        names.logical_volume("vg", "lvm", "a-" * 40)
 
 
 def test_a_row_of_the_report() -> None:
     row = LogicalVolume(
         "  x|AAAAAA-1111-2222-3333-4444-5555-BBBBBB|8388608|Vwi---tz-k|"
-        "extstorage.provider=lvm,extstorage.unfinished=3.17|CCCCCC-1111-2222-3333-4444-5555-DDDDDD"
+        "extstorage.provider=lvm,extstorage.maker=3.17|CCCCCC-1111-2222-3333-4444-5555-DDDDDD"
         "|1073741824|4194304"
     )
     assert row.uuid == "LVM-CCCCCC11112222333344445555DDDDDDAAAAAA11112222333344445555BBBBBB"
