@@ -41,7 +41,7 @@ join)
     ./area join "$EXTP_GROUP" "$(number)" 1
     ;;
 metadata)
-    name=$(printf %s "$VOL_NAME" | sed 's/_/+u/g')
+    name=$(printf %s "$VOL_NAME+${PWD##*/}" | sed 's/_/+u/g')
     lvs --noheadings --options lv_tags "$EXTP_GROUP/$name" | tr , '\n' |
         sed -n 's/^ *extstorage\.info=//p'
     ;;
