@@ -63,7 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--nodes",
         metavar="SPEC",
-        help="on which nodes: local, namespaces:N, ssh:HOST,HOST (default: this machine, and "
+        help="on which nodes: local, namespaces:N, guests:N[,disk=SIZE]...[,nfs], ssh:HOST,HOST "
+        "(default: this machine, and "
         "namespaces:3 for rules that need several)",
     )
     parser.add_argument("--release", metavar="V", help="the Ganeti release to imitate")
