@@ -172,7 +172,7 @@ detach_device() {
         sleep 0.1
     done
     { blockdev --setrw --flushbufs "$1" && losetup --detach "$1"; } || fail "cannot detach $1"
-    tries=20
+    tries=100 # a scan of devices by anybody on the machine keeps it open for moments
     while [ -e "/sys/block/${1##*/}/loop" ]; do
         tries=$((tries - 1))
         [ "$tries" -gt 0 ] || fail "$1 does not let go of $VOL_NAME"
