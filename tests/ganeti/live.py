@@ -60,12 +60,13 @@ def minor_0_taken(directory: Path) -> Iterator[None]:
     image = directory / "minor-0"
     image.write_bytes(b"\0" * 4096)
     words = ["losetup", "/dev/loop0", str(image)]
-    taken = subprocess.run(words, check=False, capture_output=True).returncode == 0
-    try:
+    if subprocess.run(words, check=False, capture_output=True).returncode != 0:
         yield
-    finally:
-        if taken:
-            subprocess.run(["losetup", "--detach", "/dev/loop0"], check=True)
+        return
+    # Detached while it is open, it goes with this process, however that one ends.
+    with open("/dev/loop0", "rb"):  # noqa: PTH123 - held, not read
+        subprocess.run(["losetup", "--detach", "/dev/loop0"], check=True)
+        yield
 
 
 class Side:
