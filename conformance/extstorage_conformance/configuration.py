@@ -66,6 +66,9 @@ CAPABILITIES = {
 }
 SIZES = {
     "default": Option(default=32, meaning="size of an ordinary volume of a test, in MiB"),
+    "large": Option(
+        default=1100, meaning="a size beyond a GiB that a volume can be grown to, in MiB"
+    ),
     "minimum": Option(default=1, meaning="the smallest volume, in MiB"),
     "maximum": Option(
         default=0, meaning="the largest volume, in MiB; 0: not known, the rule is not applicable"

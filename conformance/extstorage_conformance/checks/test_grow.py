@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge, stamps
@@ -283,3 +284,29 @@ def test_other_nodes_see_the_new_size(subject: Subject) -> None:
     shown = other.device_mib()
     expected = f"a device of {new_mib} MiB on {other.node.name}"
     judge.holds(shown >= new_mib, expected, f"{shown:g} MiB", call)
+
+
+@rule(
+    "ES-GROW-13",
+    Level.MUST,
+    source=_MAN,
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_odd_and_large_sizes_are_had(subject: Subject) -> None:
+    """Grow gives what it is told for sizes that are no round numbers, and beyond a GiB.
+
+    Units of 4, 32 or 1024 MiB, and numbers that are cut off, show at such sizes only. How far it
+    goes is sizes.large of conformance.toml.
+    """
+    large = subject.configuration.sizes["large"]
+    sizes = [_size_mib(subject) + 1, 127, 1023, 1025, large - 1, large]
+    volume = _to_grow(subject)
+    for new_mib in sorted({size for size in sizes if volume.size_mib < size <= large}):
+        call = judge.succeeds(volume.call("grow", new_size_mib=new_mib), f"to {new_mib} MiB")
+        after = _mapped_anew_mib(volume)
+        most = subject.configuration.rounded_mib(new_mib)
+        judge.holds(new_mib <= after <= most, f"{most} MiB", f"{after:g} MiB", call)
+        volume.disk = replace(volume.disk, size_mib=new_mib)
+        volume.stamp(generation=new_mib)
+        volume.judge_stamps(call, generation=new_mib)

@@ -96,6 +96,8 @@ class Play:
             judge.fails(call, f"step {len(self.played)}: {step}")
         if call.succeeded:
             self._learn(step, known, snapshot, call)
+        if step.verb in ("detach", "remove"):
+            self._judge_others(step, known, call)
         self.played[-1] = Played(step, owes, call, known.copy(), snapshot.copy())
 
     def finish(self) -> None:
@@ -208,6 +210,15 @@ class Play:
             volume = self.subject.volume(name=known.stamped_as[0], node=node)
             volume.path = path
             judge.holds(volume.is_gone(), "a detached volume", f"{path} shows it still", call)
+
+    def _judge_others(self, step: Step, known: Known, call: Call) -> None:
+        """Judge that the devices of other volumes are still theirs: a free one has no size."""
+        devices = self.subject.nodes[step.node].devices
+        for other in self.known.values():
+            path = other.attached.get(step.node, "")
+            if other is not known and path:
+                got = f"{path}, the device of {other.name}, is none any more"
+                judge.holds(devices.is_mapped(path), "other volumes to stay attached", got, call)
 
     def _write(self, step: Step) -> None:
         known = self.known_of(step)

@@ -75,6 +75,15 @@ detached() {
     fi
 }
 
+# others_stay VOLUME: the devices of all other volumes are still there.
+others_stay() {
+    for other in $volumes; do
+        eval "path=\${device_$other-}"
+        [ "$other" = "$1" ] || [ -z "$path" ] || [ "$(blockdev --getsize64 "$path")" -gt 0 ] ||
+            broken "$path is no device any more: it was that of another volume"
+    done
+}
+
 things() {
     losetup --noheadings --output NAME,BACK-FILE | grep -F -- "$run/"
     places | while read -r place; do find "$place" ! -type d 2>/dev/null; done

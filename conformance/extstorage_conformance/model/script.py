@@ -111,6 +111,8 @@ class _Writer:
         elif played.step.verb in ("detach", "remove") and played.call.succeeded:
             first = self._stamp(known, 0).split(" ")[1] if 0 in known.written else ""
             yield f"detached {number} {first}".rstrip()
+        if played.step.verb in ("detach", "remove"):
+            yield f"others_stay {number}"
 
     def _variables(self, call: Call) -> str:
         own = set(call.invocation.sent) - set(_parameters(call.invocation.sent))
