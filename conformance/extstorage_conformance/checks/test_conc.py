@@ -192,7 +192,8 @@ def test_races_end_in_a_state_that_the_calls_tell(subject: Subject) -> None:
     times = alone(subject, {method for pair in pairs for method in pair.methods})
     for pair in pairs:
         generator = _random(subject, f"{pair}")
-        for _ in race(subject, pair, times, generator, _sampled(subject, 3, 100)):
+        few = 1 if pair in LIVES_ON else 2  # a volume that is going away is what data is lost in
+        for _ in race(subject, pair, times, generator, _sampled(subject, few, 100)):
             pass  # each is judged by what it leaves
 
 
