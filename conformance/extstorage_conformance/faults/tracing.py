@@ -53,14 +53,44 @@ class Traced:
     said: int
 
 
+@dataclass(frozen=True)
+class Watched:
+    """A call of which was noted what others can see of it, or get in the way of.
+
+    ``arguments`` are those of every program that was executed; ``trusting`` and ``made`` are the
+    paths in directories that anybody can write to which ``tracer/sightings.py`` describes.
+    """
+
+    call: Call
+    arguments: tuple[tuple[str, ...], ...]
+    trusting: tuple[str, ...]
+    made: dict[str, str]
+
+
+def watch(subject: Subject, invocation: Invocation) -> Watched:
+    """Make a call under the tracer, which breaks nothing and watches; skips as ``run`` does."""
+    call, told = _made(subject, invocation, {"watches": True})
+    seen = told.get("sightings") or {"arguments": [], "trusting": [], "made": {}}
+    arguments = tuple(tuple(argv) for argv in seen["arguments"])
+    return Watched(call, arguments, tuple(seen["trusting"]), seen["made"])
+
+
 def run(subject: Subject, invocation: Invocation, fault: Fault | None = None) -> Traced:
     """Make a call under the tracer, with a fault or only to see what it does.
 
     Skips the rule if this node cannot trace.
     """
+    call, told = _made(subject, invocation, dict(fault.orders if fault else ()))
+    return Traced(call, told["fired"], tuple(told["steps"]), told["taken"], told["said"])
+
+
+def _made(
+    subject: Subject, invocation: Invocation, orders: Mapping[str, Any]
+) -> tuple[Call, dict[str, Any]]:
+    """Make the call; return it and what the tracer told."""
     report = f"{subject.host.log_directory}/trace-{next(_numbers)}.json"
     names = {**_names(invocation), str(subject.suite.run_directory): "RUN"}
-    call = subject.run(_under_tracer(subject.host, invocation, report, names, fault))
+    call = subject.run(_under_tracer(subject.host, invocation, report, names, orders))
     if call.exit_code == CANNOT_TRACE:
         pytest.skip(f"needs ptrace and seccomp on Linux on x86-64: {call.output.strip()[-200:]}")
     try:
@@ -68,7 +98,7 @@ def run(subject: Subject, invocation: Invocation, fault: Fault | None = None) ->
     except (OSError, ValueError):
         # The tracer itself was killed, with a script that did not end.
         told = {"fired": True, "steps": [], "taken": 0, "said": 0}
-    return Traced(call, told["fired"], tuple(told["steps"]), told["taken"], told["said"])
+    return call, told
 
 
 def _under_tracer(
@@ -76,7 +106,7 @@ def _under_tracer(
     invocation: Invocation,
     report: str,
     names: Mapping[str, str],
-    fault: Fault | None,
+    orders: Mapping[str, Any],
 ) -> Invocation:
     """Return the invocation of the tracer that runs the script of ``invocation``."""
     python, package = _tracer(host)
@@ -85,7 +115,7 @@ def _under_tracer(
         "provider": invocation.provider.path,
         "names": names,
         "interpreters": INTERPRETERS,
-        **dict(fault.orders if fault else ()),
+        **orders,
     }
     words = (python, "-I", "-S", "-c", _CODE, package, json.dumps(plan))
     return invocation.replace(argv=(*words, *invocation.argv))

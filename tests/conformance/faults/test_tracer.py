@@ -227,3 +227,28 @@ def test_threads_and_programs_that_replace_themselves(bench: Bench) -> None:
     completed, report = bench.run()
     assert completed.returncode == 0, completed.stderr
     assert keys(report) == ["call mkdir HERE/work/made", "command rmdir"]
+
+
+def test_sightings_tell_arguments_and_what_is_trusted_in_shared_directories(bench: Bench) -> None:
+    shared = bench.directory / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    bench.write(
+        f"#!/bin/sh\ncd {shared}\nsh -c : word; echo >known; rm known\n"
+        "new=$(mktemp ./new.XXXXXX); echo >>$new; mkdir place; echo >place/inside\n"
+    )
+
+    completed, report = bench.run(watches=True)
+
+    assert completed.returncode == 0, completed.stderr
+    seen = report["sightings"]
+    assert ["sh", "-c", ":", "word"] in seen["arguments"]
+    assert seen["trusting"] == [f"{shared}/known"]
+    assert seen["made"].pop(f"{shared}/place") == "directory"
+    assert {Path(path).name.partition(".")[0] for path in seen["made"]} == {"known", "new"}
+
+
+def test_no_sightings_unless_they_are_asked_for(bench: Bench) -> None:
+    bench.write(SHELL)
+
+    assert bench.run()[1]["sightings"] is None

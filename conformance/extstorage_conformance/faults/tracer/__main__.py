@@ -87,6 +87,7 @@ def _trace(orders: dict[str, object], argv: list[str], writer: int) -> NoReturn:
             "taken": tracing.taken,
             "said": tracing.said,
             "steps": [step.to_json() for step in tracing.steps.taken],
+            "sightings": tracing.sightings.to_json() if tracing.sightings else None,
         }
         try:
             with open(plan.report, "w", encoding="utf-8") as file:

@@ -156,13 +156,21 @@ def effect(name: str, arguments: tuple[int, ...], memory: Memory) -> Effect | No
     return _by_descriptor(name, arguments, memory)
 
 
-def _opening(name: str, arguments: tuple[int, ...], memory: Memory) -> Effect | None:
+def opening(name: str, arguments: tuple[int, ...], memory: Memory) -> tuple[str, int] | None:
+    """Return the path that the call ``name`` opens and the flags it does so with, or None."""
+    return _opened(name, arguments, memory) if name in _OPENS else None
+
+
+def _opened(name: str, arguments: tuple[int, ...], memory: Memory) -> tuple[str, int]:
     directory, path_at, flags_at = _OPENS[name]
     path = _path((directory, path_at), arguments, memory)
     if name == "creat":
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    else:
-        flags = memory.word(arguments[2]) if flags_at is None else arguments[flags_at]
+        return path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    return path, memory.word(arguments[2]) if flags_at is None else arguments[flags_at]
+
+
+def _opening(name: str, arguments: tuple[int, ...], memory: Memory) -> Effect | None:
+    path, flags = _opened(name, arguments, memory)
     if path in _NO_FILES or _is_cache(path):
         return None
     if not flags & (os.O_WRONLY | os.O_RDWR):
@@ -228,8 +236,9 @@ def _path(place: tuple[int | None, int], arguments: tuple[int, ...], memory: Mem
 
 
 def path_of(name: str, arguments: tuple[int, ...], memory: Memory) -> str:
-    """Return the path that a call of EXECUTES or LOOKS is about."""
-    return _path({**EXECUTES, **LOOKS}[name], arguments, memory)
+    """Return the path that a call of EXECUTES or LOOKS, or one for a single path, is about."""
+    place = {**EXECUTES, **LOOKS}.get(name) or _BY_PATH[name][1][0]
+    return _path(place, arguments, memory)
 
 
 def _is_system(path: str, memory: Memory) -> bool:

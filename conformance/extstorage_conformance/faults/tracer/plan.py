@@ -31,7 +31,8 @@ class Plan:
     """One run's orders, as they come in JSON.
 
     ``do`` is what happens at the step that ``key`` and ``number`` name, or all the time; with
-    before, during and after ``signal`` says which signal the whole script gets.
+    before, during and after ``signal`` says which signal the whole script gets. ``watches`` is
+    whether sightings are reported.
     """
 
     def __init__(self, data: dict[str, Any]) -> None:
@@ -49,6 +50,7 @@ class Plan:
         self.inside: int = data.get("inside", 0)
         self.tool: str = data.get("tool", "")
         self.room: int = data.get("room", 0)
+        self.watches: bool = data.get("watches", False)
 
     def is_at(self, step: Step) -> bool:
         """Return whether ``step`` is the one to break."""

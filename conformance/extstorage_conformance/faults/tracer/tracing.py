@@ -10,6 +10,7 @@ from extstorage_conformance.faults.tracer import calls, kernel
 from extstorage_conformance.faults.tracer import plan as plans
 from extstorage_conformance.faults.tracer.kernel import Registers
 from extstorage_conformance.faults.tracer.memory import Memory
+from extstorage_conformance.faults.tracer.sightings import Sightings
 from extstorage_conformance.faults.tracer.steps import Step, Steps
 
 TYPE_CHECKING = False
@@ -59,6 +60,7 @@ class Tracing:
         self._early: set[int] = set()
         self._started = False
         self.steps = Steps(plan.names)
+        self.sightings = Sightings() if plan.watches else None
         self.fired = False
         self.taken = 0
         self.said = 0
@@ -153,10 +155,15 @@ class Tracing:
             registers.fail(errno.ENOENT)
             kernel.resume(process)
             return
-        if not os.path.exists(path) or (of.is_own and self._is_script(path)):
+        if not os.path.exists(path):
             kernel.resume(process)
             return
         argv = memory.words(registers.arguments[calls.EXECUTES[name][1] + 1])
+        if self.sightings is not None:
+            self.sightings.executes(argv)
+        if of.is_own and self._is_script(path):
+            kernel.resume(process)
+            return
         step = self.steps.command(path, argv, process)
         if of.commands and of.commands[-1].process == process:
             of.commands[-1].wraps = True
@@ -180,6 +187,8 @@ class Tracing:
 
     def _calls(self, process: int, name: str, registers: Registers, memory: Memory) -> None:
         of = self._processes[process]
+        if self.sightings is not None:
+            self.sightings.calls(name, registers.arguments, memory)
         if name in ("write", "writev") and memory.descriptor(registers.arguments[0]) in (
             self._outputs
         ):

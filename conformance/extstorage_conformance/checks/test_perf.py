@@ -1,0 +1,80 @@
+"""Rules about time: how long attach takes, and what it grows with.
+
+That each call ends is judged wherever a rule judges a call: [run] script_timeout is far below
+the 900 s that Ganeti waits. That calls do not wait for each other is ES-CONC-08's question, which
+holds one in midair: a time of many at once tells more of the node's processors than of a lock.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+from extstorage_conformance import judge
+from extstorage_conformance.rules import Level, Profile, rule
+
+if TYPE_CHECKING:
+    from extstorage_conformance.subject import Subject
+    from extstorage_conformance.volume import Volume
+
+_REPEATS_IN_STANDARD = 10
+_REPEATS = 30
+_LONGEST_MEDIAN_S = 1.0
+_VOLUMES = 50
+_MOST_GROWTH = 2
+_MEASURABLE_S = 0.05
+
+
+def _attach_seconds(volume: Volume, repeats: int) -> list[float]:
+    """Return what each of ``repeats`` attaches of an attached volume took."""
+    return [volume.given("attach").seconds for _ in range(repeats)]
+
+
+@rule(
+    "ES-PERF-02",
+    Level.SHOULD,
+    source="lib/backend.py _RecursiveFindBD attaches anew for nearly every RPC about the disk",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_repeated_attach_is_quick(subject: Subject) -> None:
+    """Attach of an attached volume takes less than a second, in the median.
+
+    It finds what is there. A scan of the bus or a login belongs to the first attach.
+    """
+    volume = subject.attached()
+    full = subject.suite.profile is Profile.FULL
+    taken = _attach_seconds(volume, _REPEATS if full else _REPEATS_IN_STANDARD)
+    median = statistics.median(taken)
+    got = f"{median:.2f} s, in the median of {len(taken)}"
+    judge.holds(median < _LONGEST_MEDIAN_S, "less than a second", got, subject.calls[-1])
+
+
+@rule(
+    "ES-PERF-03",
+    Level.SHOULD,
+    source="derived: attach is on the path of every RPC, and pools hold hundreds of disks",
+    profile=Profile.FULL,
+    needs=("device",),
+)
+def test_attach_does_not_grow_with_the_pool(subject: Subject) -> None:
+    """Attach takes less than twice as long when there are fifty more volumes.
+
+    The quickest of several attaches counts, as a busy node makes any of them slow, and the slower
+    of what they took before the fifty were made and after they were removed.
+    """
+    volume = subject.attached()
+    few = _quickest(volume)
+    others = [subject.created() for _ in range(_VOLUMES)]
+    many = _quickest(volume)
+    call = subject.calls[-1]
+    for other in others:
+        other.given("remove")
+    few = max(few, _quickest(volume))
+    most = _MOST_GROWTH * few + _MEASURABLE_S
+    got = f"{many * 1000:.0f} ms with {_VOLUMES} more volumes, {few * 1000:.0f} ms without"
+    judge.holds(many < most, f"less than {most * 1000:.0f} ms", got, call)
+
+
+def _quickest(volume: Volume) -> float:
+    return min(_attach_seconds(volume, _REPEATS_IN_STANDARD))
