@@ -56,15 +56,12 @@ def test_names_that_begin_alike_are_different_volumes(node: LvmNode) -> None:
 @pytest.mark.parametrize(
     "volume",
     [
-        "snapshot",
         "snapshot1",
-        "pvmove0",
-        "a_tmeta",
         "x_rimage_0",
-        "_mlog",
-        "a--b.c-d",
-        "a_b",
-        "a-b",
+        *(
+            pytest.param(volume, marks=pytest.mark.whole)
+            for volume in ("snapshot", "pvmove0", "a_tmeta", "_mlog", "a--b.c-d", "a_b", "a-b")
+        ),
     ],
 )
 def test_names_that_lvm_reserves_or_escapes(node: LvmNode, volume: str) -> None:
@@ -211,6 +208,7 @@ END
     assert first < int(node.read(device)), "nothing was written after the snapshot"
 
 
+@pytest.mark.whole
 def test_a_snapshot_for_which_there_is_no_room_leaves_nothing(node: LvmNode) -> None:
     volume, device = created(node, 600)
     line = node.refuse("snapshot", volume, VOL_SNAPSHOT_NAME="copy", VOL_SNAPSHOT_SIZE="600")
@@ -259,6 +257,7 @@ def test_wipe_zeroes_new_space_and_grown_space(node: LvmNode) -> None:
     assert [name for name in node.volumes() if "+" in name] == []
 
 
+@pytest.mark.whole
 def test_striped_over_two_disks(node: LvmNode) -> None:
     node.shell(f"vgextend --quiet {GROUP} /dev/ubdc")
     try:
@@ -286,6 +285,7 @@ def test_verify_names_what_is_missing(node: LvmNode) -> None:
     assert "protection: parameter thin_pool: two nodes" in line
 
 
+@pytest.mark.whole
 def test_what_the_callers_environment_says_about_lvm_changes_nothing(node: LvmNode) -> None:
     volume = new_volume()
     node.do("create", volume, VOL_SIZE="4", LVM_VG_NAME="nothere", LVM_COMMAND_PROFILE="nothere")

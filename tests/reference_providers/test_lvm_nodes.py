@@ -30,6 +30,7 @@ def test_creates_on_two_nodes_at_once_lose_nothing(pair: list[LvmNode]) -> None:
         assert node.volumes() == sorted(volumes)
 
 
+@pytest.mark.whole
 def test_different_changes_at_once_lose_nothing(pair: list[LvmNode]) -> None:
     grown, noted, gone = (created(pair[0], 4)[0] for _ in range(3))
     pair[0].do("detach", gone)
@@ -91,6 +92,7 @@ def test_live_migration_in_ganetis_order(pair: list[LvmNode]) -> None:
     open_(target, volume, exclusive=True)
 
 
+@pytest.mark.whole
 def test_a_migration_that_is_called_off(pair: list[LvmNode]) -> None:
     source, target = pair
     volume, device = created(source)
@@ -107,7 +109,12 @@ def test_a_migration_that_is_called_off(pair: list[LvmNode]) -> None:
 
 @pytest.mark.parametrize(
     ("held", "wanted", "exit_code"),
-    [("True", "True", 1), ("True", "False", 1), ("False", "True", 1), ("False", "False", 0)],
+    [
+        ("True", "True", 1),
+        pytest.param("True", "False", 1, marks=pytest.mark.whole),
+        pytest.param("False", "True", 1, marks=pytest.mark.whole),
+        ("False", "False", 0),
+    ],
 )
 def test_who_may_open_beside_whom(
     pair: list[LvmNode], held: str, wanted: str, exit_code: int
@@ -194,6 +201,7 @@ def test_without_protection_the_provider_refuses(pair: list[LvmNode]) -> None:
         pair[1].join()
 
 
+@pytest.mark.whole
 def test_a_killed_call_keeps_its_lease_until_its_command_ends(pair: list[LvmNode]) -> None:
     volume = new_volume()
     node = pair[0]

@@ -81,6 +81,7 @@ def test_a_full_pool_is_told_and_harms_no_other_volume(node: LvmNode) -> None:
     node.write(node.do("attach", first), "goes on", mib=2)
 
 
+@pytest.mark.whole
 def test_a_pool_that_is_not_there_or_is_none(node: LvmNode) -> None:
     node.parameters["EXTP_THIN_POOL"] = "nothere"
     assert "nothere" in node.refuse("create", new_volume(), VOL_SIZE="8")
@@ -97,6 +98,7 @@ def test_a_pool_needs_lvmlockd_in_a_group_that_nodes_share(pair: list[LvmNode]) 
     assert "only lvmlockd keeps them from it" in line
 
 
+@pytest.mark.whole
 def test_a_missing_physical_volume_is_told(pair: list[LvmNode]) -> None:
     node = pair[0]
     node.shell(f"vgextend --quiet {GROUP} /dev/ubdc")
