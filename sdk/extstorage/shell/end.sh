@@ -16,9 +16,11 @@ if [ "$es_status" -ne 0 ] && [ -n "$es_undo" ]; then (set +e; "$es_undo") || :; 
 if [ -n "${temporary-}" ]; then rm -rf -- "$temporary" || :; fi
 if [ -e "$es_own.said" ]; then rm -f -- "$es_own.said" || :; fi
 if [ -n "$es_lock" ]; then
-    # What is detached, removed or was never there leaves no file behind.
+    # Attach, which is called most, leaves the file to detach. After the others nothing may be
+    # called on this node again: the volume may be removed on another one.
     case $es_status:$es_method in
-    0:detach | 0:remove | [!0]*) rm -f -- "$es_lock" || : ;;
+    0:attach) ;;
+    *) rm -f -- "$es_lock" || : ;;
     esac
 fi
 exit "$es_status"

@@ -6,7 +6,11 @@ es_load programs # which opens these descriptors
 # The kernel frees a lock when its holder dies. A lock counts only if its file is
 # still the one that the name leads to: it may have been removed while we waited.
 es_take() {
-    command -v flock >/dev/null || fail 'the program flock is not in PATH: install it on this node'
+    # rm too: without it a failure could not undo what it has begun.
+    for es_program in flock rm; do
+        command -v "$es_program" >/dev/null ||
+            fail "the program $es_program is not in PATH: install it on this node"
+    done
     while :; do
         { eval "command exec $1>>\"\$2\""; } 2>/dev/null || return 1
         [ "$1" != 9 ] || flock -w "$run_timeout" 9 9>&9 || es_is_locked "$2"
@@ -21,8 +25,7 @@ es_is_locked() {
     fail "another call holds the lock $1 for more than $run_timeout s: try again later"
 }
 
-# Held by descriptor 9 until the script ends. What is detached, removed or was never
-# there leaves no file behind.
+# Held by descriptor 9 until the script ends. A file is left while the volume is attached.
 lock_volume() {
     es_make_state
     es_take 9 "$es_state/lock.$VOL_NAME" || fail "cannot write to $es_state"

@@ -56,13 +56,12 @@ class Lock:
 class VolumeLock:
     """One call at a time for a volume on this node, for a ``with`` block.
 
-    ``lasting=False`` is for what ends the volume's life on the node (detach, remove):
-    then, as after a failure, the lock leaves no file behind.
+    It leaves no file behind: the volume may be removed on another node, and then nothing
+    would be called here that could take the file away.
     """
 
-    def __init__(self, provider_name: str, volume: str, *, lasting: bool = True) -> None:
+    def __init__(self, provider_name: str, volume: str) -> None:
         self._path = f"{state_directory(provider_name)}/lock.{volume}"
-        self._lasting = lasting
         self._lock = Lock(self._path, create=True)
 
     def fileno(self) -> int:
@@ -72,12 +71,11 @@ class VolumeLock:
     def __enter__(self) -> VolumeLock:  # noqa: PYI034 - typing.Self is younger than 3.9
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None or not self._lasting:
-            try:
-                os.unlink(self._path)
-            except FileNotFoundError:
-                pass
+    def __exit__(self, *_: object) -> None:
+        try:
+            os.unlink(self._path)
+        except FileNotFoundError:
+            pass
         self._lock.release()
 
 

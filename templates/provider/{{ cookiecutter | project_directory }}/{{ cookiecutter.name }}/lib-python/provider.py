@@ -67,13 +67,13 @@ class Storage(Provider):
 
     def detach(self, volume: str) -> None:
         """End this node's mapping of the volume."""
-        with VolumeLock(self.name, volume, lasting=False) as lock:
+        with VolumeLock(self.name, volume) as lock:
 {{ note("detach", "            # ") }}
             Pool(self.dev_directory, self.name, lock).detach(volume)
 
     def remove(self, volume: str) -> None:
         """Delete the volume."""
-        with VolumeLock(self.name, volume, lasting=False) as lock:
+        with VolumeLock(self.name, volume) as lock:
 {{ note("remove", "            # ") }}
             Pool(self.dev_directory, self.name, lock).remove(volume)
 

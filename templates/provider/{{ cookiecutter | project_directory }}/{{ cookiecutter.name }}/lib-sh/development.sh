@@ -22,7 +22,7 @@ development_check_directory() {
 }
 
 development_check_programs() {
-    for program in blockdev cp find flock grep ln losetup mkdir mv rm stat sync truncate; do
+    for program in blockdev cp find flock ln losetup mkdir mv rm stat sync truncate; do
         command -v "$program" >/dev/null || fail "the program $program is not in PATH"
     done
     [ -e /dev/loop-control ] || fail 'no loop devices on this node: modprobe loop'
@@ -111,9 +111,8 @@ development_setinfo() {
 # is asked each time: nothing that is remembered can be wrong.
 development_device() {
     device='' others=''
-    development_backing_files "/$provider_name/$1/node.$node"
-    for file in $files; do
-        { read -r backing <"$file"; } 2>/dev/null || continue
+    for file in /sys/block/loop*/loop/backing_file; do
+        development_read "$file" || continue
         file=${file#/sys/block/}
         # shellcheck disable=SC3013 # every shell that can be /bin/sh has -ef
         case $backing in
@@ -129,21 +128,17 @@ development_device() {
     done
 }
 
-# Set $files to those files of the kernel that tell of loop devices of a path like $1.
-development_backing_files() {
-    status=0
-    files=$(grep -lsF -e "$1" /sys/block/loop*/loop/backing_file) || status=$?
-    # 2: there is none, or one has gone meanwhile.
-    [ "$status" -le 2 ] || fail 'grep failed: is it in PATH?'
+# Set $backing to what a loop device is made of; status 1 if there is no such device (any more).
+# A device of which the kernel does not tell is not taken for one that is not there.
+development_read() {
+    tries=5
+    until { read -r backing <"$1"; } 2>/dev/null; do
+        [ -e "$1" ] || return 1
+        [ "$tries" -gt 0 ] || fail "cannot read $1"
+        tries=$((tries - 1))
+    done
 }
 
-{% if cookiecutter.userspace_uri %}
-development_uri() {
-    development_volume "$1"
-    printf 'file:%s\n' "$volume/data"
-}
-
-{% endif %}
 development_attach() {
     development_lock "$1"
     development_device "$1"
@@ -188,9 +183,8 @@ development_unmap() {
 # The nodes of one kernel are (containers, and the tests); of another machine nothing is seen.
 development_mapped_by() {
     mapped=''
-    development_backing_files "/$provider_name/$1/node.$2"
-    for file in $files; do
-        { read -r backing <"$file"; } 2>/dev/null || continue
+    for file in /sys/block/loop*/loop/backing_file; do
+        development_read "$file" || continue
         case $backing in
         *' (deleted)') ;;
         */"$provider_name/$1/node.$2" | */"$provider_name/$1/node.${2:-"${backing##*/node.}"}")
