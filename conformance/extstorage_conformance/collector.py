@@ -28,6 +28,8 @@ class ResultCollector:
         spent = getattr(report, "extstorage_seconds", {})
         for kind, seconds in spent.items():
             self._session.seconds[kind] += seconds
+        for method, seconds in getattr(report, "extstorage_times", {}).items():
+            self._session.times.setdefault(method, []).extend(seconds)
         if reach := getattr(report, "extstorage_reach", None):
             self._session.reach.add(reach)
         data = getattr(report, "extstorage", None)

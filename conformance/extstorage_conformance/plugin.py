@@ -140,6 +140,7 @@ def pytest_runtest_makereport(
         _carry(report, item, result)
     if session is not None and call.when == "teardown":
         report.__dict__["extstorage_seconds"] = session.take_seconds(item)
+        report.__dict__["extstorage_times"] = session.take_times(item)
         report.__dict__["extstorage_reach"] = session.take_reach(item)
     return report
 
@@ -204,7 +205,7 @@ def _finish(session: pytest.Session, conformance: ConformanceSession) -> None:
         from extstorage_conformance.reports import files  # noqa: PLC0415 - as in source()
 
         report = json_report.document(
-            verdict, seconds=conformance.seconds, **_run_facts(conformance)
+            verdict, seconds=conformance.seconds, times=conformance.times, **_run_facts(conformance)
         )
         if conformance.reach:
             report["faults"] = conformance.reach.document()

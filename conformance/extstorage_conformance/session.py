@@ -13,6 +13,7 @@ import pytest
 
 from extstorage.nodes import spec
 from extstorage.nodes.node import NodeError
+from extstorage_conformance import timings
 from extstorage_conformance.devices import METER
 from extstorage_conformance.faults.reach import Reach
 from extstorage_conformance.nodeset import LOCAL
@@ -40,7 +41,8 @@ _LARGEST_SCRIPT_BYTES = 1_000_000
 class ConformanceSession:
     """The rules chosen for this run, and their results so far.
 
-    ``seconds`` says where the time went: inside scripts, in device I/O, and in all.
+    ``seconds`` says where the time went: inside scripts, in device I/O, and in all; ``times``
+    holds, for each method, the seconds of its calls.
     ``reach`` adds up the faults that were tried. ``unremoved`` names the volumes that the
     provider refused to remove.
     """
@@ -52,6 +54,7 @@ class ConformanceSession:
     seconds: dict[str, float] = field(
         default_factory=lambda: {"wall": 0.0, "scripts": 0.0, "devices": 0.0}
     )
+    times: dict[str, list[float]] = field(default_factory=dict)
     unremoved: list[str] = field(default_factory=list)
     reach: Reach = field(default_factory=Reach)
     _suites: dict[str, Suite] = field(default_factory=dict)
@@ -153,6 +156,14 @@ class ConformanceSession:
         subject = _subject(item)
         calls = subject.calls if subject is not None else []
         return {"scripts": sum(call.seconds for call in calls), "devices": METER.take()}
+
+    def take_times(self, item: pytest.Item) -> dict[str, list[float]]:
+        """Return the seconds of the calls that a test made one after another, by method."""
+        rule = rule_of(item.function) if isinstance(item, pytest.Function) else None
+        subject = _subject(item)
+        if subject is None or rule is None or rule.group == timings.OVERLAPPING_GROUP:
+            return {}
+        return timings.by_method(subject.calls)
 
     def take_reach(self, item: pytest.Item) -> dict[str, Any]:
         """Return the faults that a test tried, as a JSON object; empty if it tried none."""

@@ -29,6 +29,7 @@ def document(*results: Result) -> dict[str, Any]:
     return json_report.document(
         Verdict.of(results),
         seconds={"wall": 3.0, "scripts": 2.0, "devices": 0.5},
+        times={"attach": [0.1] * 19 + [0.9]},
         provider="pr<b>",
         release="3.0",
         profile="standard",
@@ -186,3 +187,7 @@ def test_file_that_cannot_be_written_is_told_before_the_run(
     assert run.exit_code == 4
     assert f"--extstorage-{name}=/no/such/place: expected a file to write" in run.output
     assert "collected" not in run.output
+
+
+def test_timings_are_median_and_95th_percentile() -> None:
+    assert document()["timings"] == {"attach": {"calls": 20, "median_ms": 100.0, "p95_ms": 100.0}}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from extstorage_conformance import timings
+
 if TYPE_CHECKING:
     from extstorage_conformance.reports.verdict import Verdict
 
@@ -11,9 +13,18 @@ SCHEMA = "ganeti-extstorage-conformance/1"
 
 
 def document(
-    verdict: Verdict, *, seconds: dict[str, float], provider: str, release: str, profile: str
+    verdict: Verdict,
+    *,
+    seconds: dict[str, float],
+    times: dict[str, list[float]],
+    provider: str,
+    release: str,
+    profile: str,
 ) -> dict[str, Any]:
-    """Return the report as a JSON object; ``seconds`` says where the run's time went."""
+    """Return the report as a JSON object.
+
+    ``seconds`` says where the run's time went, ``times`` how long the calls of each method took.
+    """
     return {
         "schema": SCHEMA,
         "provider": provider,
@@ -22,5 +33,6 @@ def document(
         "verdict": verdict.word,
         "counts": verdict.counts(),
         "seconds": {kind: round(spent, 3) for kind, spent in seconds.items()},
+        "timings": timings.summary(times),
         "rules": [result.to_json() for result in verdict.results],
     }
