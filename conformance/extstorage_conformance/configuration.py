@@ -86,6 +86,11 @@ HOOKS = {
         default="",
         meaning="shell command run after setup on each node, and again when one has booted",
     ),
+    "node_dead": Option(
+        default="",
+        meaning="shell command run on another node when the power of the node DEAD was cut for a "
+        "failover: what an administrator does who has made sure that it is dead",
+    ),
     "node_teardown": Option(default="", meaning="shell command run on each node before teardown"),
     "inventory": Option(
         default="",

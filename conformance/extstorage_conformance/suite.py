@@ -172,6 +172,12 @@ class Suite:
         self.settle(node)
         self.hook("node_setup", node=node)
 
+    def cut_power(self, dead: SuiteNode) -> None:
+        """Cut a node's power; another node is told if the configuration says how."""
+        dead.kill()
+        alive = next(node for node in self.nodes if node.is_up)
+        self.hook("node_dead", {"DEAD": dead.name}, node=alive)
+
     def bring_back(self, node: SuiteNode) -> None:
         """Connect a node that was cut off, or boot one whose power was cut."""
         try:

@@ -3,6 +3,7 @@
 #
 #   make      make the group and its area, on the first node
 #   join      let this node take part; after each boot
+#   forget    another node, DEAD, is dead for sure
 #   metadata  print what setinfo has said about VOL_NAME
 set -eu
 
@@ -19,12 +20,12 @@ start_sanlock() {
     done
 }
 
-# The number of this node among all nodes.
+# The number of the node $1 among all nodes.
 number() {
     count=0
     for name in $NODES; do
         count=$((count + 1))
-        if [ "$name" = "$NODE" ]; then
+        if [ "$name" = "$1" ]; then
             echo "$count"
         fi
     done
@@ -38,7 +39,10 @@ make)
     ;;
 join)
     start_sanlock
-    ./area join "$EXTP_GROUP" "$(number)" 1
+    ./area join "$EXTP_GROUP" "$(number "$NODE")" 1
+    ;;
+forget)
+    ./area forget "$EXTP_GROUP" "$(number "$DEAD")"
     ;;
 metadata)
     name=$(printf %s "$VOL_NAME+${PWD##*/}" | sed 's/_/+u/g')

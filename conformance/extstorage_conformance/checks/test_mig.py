@@ -164,7 +164,7 @@ def test_failover_from_a_dead_node(subject: Subject) -> None:
     instance = migration.instance
     (disk,) = instance.on(migration.source)
     disk.stamp_through_cache()
-    migration.source.kill()
+    subject.suite.cut_power(migration.source)
     migration.activate_on_target()
     (there,) = instance.on(migration.target)
     there.judge_stamps(subject.calls[-1])
@@ -188,7 +188,7 @@ def test_stale_node_comes_back(subject: Subject) -> None:
     """
     migration = _started(subject)
     instance, stale, primary = migration.instance, migration.source, migration.target
-    stale.kill()
+    subject.suite.cut_power(stale)
     with as_given():
         migration.activate_on_target()
     with instance.busy(primary):
