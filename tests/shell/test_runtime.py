@@ -448,6 +448,14 @@ def test_a_lock_file_that_was_removed_is_no_lock(provider: ShellProvider, tmp_pa
         assert call.returncode == 0, call.stderr
 
 
+def test_only_what_is_attached_leaves_a_lock(provider: ShellProvider) -> None:
+    provider.define("do_create() { lock_volume; }\ndo_setinfo() { lock_volume; }")
+    for method in ("create", "setinfo"):
+        call = provider.call(method)
+        assert call.returncode == 0, call.stderr
+        assert list(Path(provider.state).iterdir()) == []
+
+
 def test_detached_and_unknown_volumes_leave_nothing(provider: ShellProvider) -> None:
     provider.define(
         "do_detach() { lock_volume; run true; }\ndo_attach() { lock_volume; run false; }"
