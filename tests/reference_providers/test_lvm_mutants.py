@@ -179,8 +179,8 @@ MUTANTS = [
     Mutant(
         "detach-keeps-the-hold",
         "attaching.py",
-        "holds.record(name, 0)\n\n\ndef _deactivate",
-        "pass\n\n\ndef _deactivate",
+        "holds.record(name, 0)\n\n\ndef _flush",
+        "pass\n\n\ndef _flush",
         lambda nodes: several.test_who_may_open_beside_whom(nodes, "True", "True", 1),
     ),
     Mutant(

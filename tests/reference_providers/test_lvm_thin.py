@@ -35,7 +35,7 @@ def node(pair: list[LvmNode]) -> Iterator[LvmNode]:
 
 def volumes(node: LvmNode) -> list[str]:
     """Return the thin volumes that there are."""
-    text = node.shell(f"lvs --noheadings -o lv_name -S 'lv_layout=thin && !pool' {THIN_GROUP}")
+    text = node.shell(f"lvs --noheadings -o lv_name -S segtype=thin {THIN_GROUP}")
     return sorted(text.split())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from extstorage.provider import ProviderError
 from extstorage.provider.tools import ToolError
 from lvm import names
@@ -109,7 +111,7 @@ def detach(provider: Lvm, name: str) -> None:
     """End this node's device of the volume ``name``, or raise ProviderError and leave it."""
     active = provider.device(name)
     if active is not None:
-        active.flush()
+        _flush(active)
         _deactivate(provider, name, active)
     try:
         holds = provider.protection().holds
@@ -117,6 +119,16 @@ def detach(provider: Lvm, name: str) -> None:
         return  # without the lockspace this node counts as gone, and holds nothing
     if holds is not None:
         holds.record(name, 0)
+
+
+def _flush(active: BlockDevice) -> None:
+    try:
+        active.flush()
+    except OSError as error:
+        # A full pool refuses even to flush a volume without data, and the kernel has given up what
+        # found no room: a device that stays would save nothing.
+        if error.errno != errno.ENOSPC:
+            raise
 
 
 def _deactivate(provider: Lvm, name: str, active: BlockDevice) -> None:
