@@ -21,6 +21,7 @@ _EXECUTABLE_FILES = ("debian/rules",)
 def finish(project: Path, answers: Answers) -> None:
     """Make the rendered directory ``project`` a complete project."""
     provider = project / answers.name
+    _drop_bytecode(project)
     _drop_what_was_not_chosen(project, answers)
     (provider / f"lib-{answers.language}").rename(provider / "lib")
     for path in provider.glob("lib-*"):
@@ -33,6 +34,12 @@ def finish(project: Path, answers: Answers) -> None:
     vendoring.vendor(provider, answers.language)
     _set_modes(project, answers)
     record.write(project, answers)
+
+
+def _drop_bytecode(project: Path) -> None:
+    # pip compiles what it installs, and takes the template's Python files for its own.
+    for path in list(project.rglob("__pycache__")):
+        shutil.rmtree(path)
 
 
 def _drop_what_was_not_chosen(project: Path, answers: Answers) -> None:
