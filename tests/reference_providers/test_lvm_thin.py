@@ -30,7 +30,11 @@ def node(pair: list[LvmNode]) -> Iterator[LvmNode]:
     for name in node.mappings():
         if "pool" not in name:
             node.shell(f"dmsetup remove --retry {name} || true")
-    node.shell(f"vgremove --yes --force {THIN_GROUP} && pvremove --quiet /dev/ubdc")
+    # The directory has links of what dmsetup has removed, which vgcreate would mind.
+    node.shell(
+        f"vgremove --yes --force {THIN_GROUP} && pvremove --quiet /dev/ubdc &&"
+        f" rm -rf /dev/{THIN_GROUP}"
+    )
 
 
 def volumes(node: LvmNode) -> list[str]:
