@@ -24,8 +24,8 @@ def measure(provider, group, volume, rounds, path):
     }
     change = ["lvchange", "--yes"]
     calls = {
-        "lvchange -asy": [*change, "-asy", group + "/" + volume],
-        "lvchange -an": [*change, "-an", group + "/" + volume],
+        "lvchange -asy": [*change, "-asy", group + "/" + volume + "+lvm"],
+        "lvchange -an": [*change, "-an", group + "/" + volume + "+lvm"],
         "attach": [provider + "/attach"],
         "detach": [provider + "/detach"],
         "python": ["/usr/bin/python3", "-I", "-S", "-c", "pass"],
