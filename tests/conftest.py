@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
 
 _ALLOWED_IN_CI: tuple[str, ...] = ()
 """Beginnings of reasons for which a test may be skipped even in CI."""
+
+
+def pytest_configure() -> None:
+    # A shell's background job ignores SIGINT, and so would all that tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _forbidden(reason: str) -> bool:

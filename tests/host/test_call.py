@@ -147,7 +147,7 @@ def test_scripts_that_cannot_be_started(scripts: Scripts) -> None:
     path = scripts.directory / "p" / "create"
     host = scripts.host()
     provider = host.provider("p")
-    path.write_text("#!/nonexistent\n")
+    path.write_text(f"#!{scripts.directory}/missing\n")
     with pytest.raises(OpExecError) as caught:
         host.call(provider, "create", DISK)
     assert str(caught.value) == (

@@ -23,12 +23,12 @@ def failures(recorded: Recorded) -> Iterator[Trial]:
 
 
 def _sample(boundaries: list[Boundary], sampled: set[str]) -> Iterator[Boundary]:
-    """Yield each tool once, the last change, and what is of a kind that no method had before."""
-    changes = [each for each in boundaries if each.leaves_something]
+    """Yield each tool once, the first change and the last, and what no method before was like."""
+    changes = [each for each in boundaries if each.leaves_something] or boundaries
     tools: set[str] = set()
     for boundary in boundaries:
         is_new = boundary.tool not in tools if boundary.is_command else boundary.kind not in sampled
-        if is_new or boundary is (changes or boundaries)[-1]:
+        if is_new or boundary in (changes[0], changes[-1]):
             (tools if boundary.is_command else sampled).add(
                 boundary.tool if boundary.is_command else boundary.kind
             )

@@ -169,7 +169,7 @@ class _Judge:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Let the run clean up; whoever is impatient can press Ctrl-C again."""
-    process.send_signal(signal.SIGINT)
+    process.terminate()  # a background job's children ignore SIGINT
     try:
         process.wait(_ENDING_S)
     except subprocess.TimeoutExpired:

@@ -108,8 +108,8 @@ _ASKING = ("LOOP_GET_STATUS64", "LOOP_CTL_GET_FREE", "BLKROGET", "BLKGETSIZE", "
            "BLKGETSIZE64", "BLKFLSBUF")  # fmt: skip
 
 _AT_FDCWD = 2**32 - 100
-_SYSTEM = ("/usr/", "/lib", "/bin/", "/sbin/", "/etc/", "/proc/", "/opt/", "/root/.pyenv/")
-_CODE = (".py", ".so", ".pth", "/pyvenv.cfg", ".pm", ".pl", ".rb", ".sh")
+_SYSTEM = ("/usr/", "/lib", "/bin/", "/sbin/", "/etc/", "/proc/", "/opt/")
+_CODE = (".py", ".so", ".pth", "._pth", "/pyvenv.cfg", ".pm", ".pl", ".rb", ".sh")
 _NO_FILES = ("/dev/null", "/dev/zero", "/dev/tty", "/dev/urandom", "/dev/random", "/dev/full")
 
 
@@ -249,7 +249,7 @@ def _is_system(path: str, memory: Memory) -> bool:
 
 def _is_code(path: str) -> bool:
     """Return whether it is an interpreter's, wherever that is installed."""
-    return path.endswith(_CODE) or os.path.basename(path).startswith("python3")
+    return path.endswith(_CODE) or "/python3" in path
 
 
 def _is_cache(path: str) -> bool:
