@@ -109,7 +109,18 @@ _ASKING = ("LOOP_GET_STATUS64", "LOOP_CTL_GET_FREE", "BLKROGET", "BLKGETSIZE", "
 
 _AT_FDCWD = 2**32 - 100
 _SYSTEM = ("/usr/", "/lib", "/bin/", "/sbin/", "/etc/", "/proc/", "/opt/")
-_CODE = (".py", ".so", ".pth", "._pth", "/pyvenv.cfg", ".pm", ".pl", ".rb", ".sh")
+_CODE = (
+    ".py",
+    ".so",
+    ".pth",
+    "._pth",
+    "/pyvenv.cfg",
+    "/pybuilddir.txt",
+    ".pm",
+    ".pl",
+    ".rb",
+    ".sh",
+)
 _NO_FILES = ("/dev/null", "/dev/zero", "/dev/tty", "/dev/urandom", "/dev/random", "/dev/full")
 
 
@@ -248,8 +259,8 @@ def _is_system(path: str, memory: Memory) -> bool:
 
 
 def _is_code(path: str) -> bool:
-    """Return whether it is an interpreter's, wherever that is installed."""
-    return path.endswith(_CODE) or "/python3" in path
+    """Return whether it is an interpreter's or the loader's, wherever that is installed."""
+    return path.endswith(_CODE) or "/python3" in path or ".so." in os.path.basename(path)
 
 
 def _is_cache(path: str) -> bool:
