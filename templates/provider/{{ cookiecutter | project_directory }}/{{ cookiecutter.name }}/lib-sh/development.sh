@@ -154,6 +154,14 @@ development_attach() {
     fi
     printf '%s\n' "$device"
 }
+{% if cookiecutter.userspace_uri %}
+
+# The file that a hypervisor can open itself.
+development_uri() {
+    development_volume "$1"
+    printf 'file:%s\n' "$volume/data"
+}
+{% endif %}
 
 # Whatever has become of the volume and its directory: what this node maps can go.
 development_detach() {
