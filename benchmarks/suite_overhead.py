@@ -1,4 +1,4 @@
-"""How much wall time the suite adds to the time spent in the provider's scripts and device I/O."""
+"""How long the standard profile takes on the loopback provider."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.common import LOOPBACK, report
 
 
 def main() -> None:
-    """Run the standard profile on loopback and print wall time over script time."""
+    """Run the standard profile on loopback and print its wall time."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "report.json")
         subprocess.run(
@@ -28,10 +28,11 @@ def main() -> None:
     wall = run["seconds"]["wall"]
     inside = run["seconds"]["scripts"] + run["seconds"]["devices"]
     report(
-        "conform loopback, profile standard: wall time / scripts and device I/O",
-        wall / inside,
-        limit=1.5,
-        detail=f"{wall:.1f} s / {inside:.1f} s, {len(run['rules'])} rules",
+        "conform loopback, profile standard: wall time, s",
+        wall,
+        limit=90.0,
+        # Rules on calls that overlap spend more time in scripts than passes meanwhile.
+        detail=f"{inside:.1f} s in scripts and device I/O, {len(run['rules'])} rules",
     )
 
 
