@@ -1,4 +1,4 @@
-"""How long the standard profile takes on the loopback provider."""
+"""How long the standard profile takes on loopback, and how much of it is the suite's own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.common import LOOPBACK, report
 
 
 def main() -> None:
-    """Run the standard profile on loopback and print its wall time."""
+    """Run the standard profile on loopback and print wall time over script time, and wall time."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "report.json")
         subprocess.run(
@@ -28,11 +28,17 @@ def main() -> None:
     wall = run["seconds"]["wall"]
     inside = run["seconds"]["scripts"] + run["seconds"]["devices"]
     report(
+        "conform loopback, profile standard: wall time / scripts and device I/O",
+        wall / inside,
+        limit=1.5,
+        detail=f"{wall:.1f} s / {inside:.1f} s, {len(run['rules'])} rules",
+    )
+    # Calls that overlap spend more time in scripts than passes: the ratio hides their cost.
+    report(
         "conform loopback, profile standard: wall time, s",
         wall,
         limit=90.0,
-        # Rules on calls that overlap spend more time in scripts than passes meanwhile.
-        detail=f"{inside:.1f} s in scripts and device I/O, {len(run['rules'])} rules",
+        detail=f"{len(run['rules'])} rules",
     )
 
 

@@ -60,13 +60,6 @@ def terminations(recorded: Recorded) -> Iterator[Trial]:
         yield Trial(recorded.calls.method, fault.signalled(boundary, signal.SIGTERM))
 
 
-def hangs(recorded: Recorded) -> Iterator[Trial]:
-    """Yield the trials in which a command never ends."""
-    for boundary in recorded.calls.failing():
-        if boundary.is_command:
-            yield Trial(recorded.calls.method, fault.hanging(boundary))
-
-
 def missing_tools(recorded: Recorded) -> Iterator[Trial]:
     """Yield the trials in which a tool is not installed."""
     for tool in recorded.calls.tools:
