@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # What each is caught with, in the fewest calls that anybody has found.
 FAULTS = {
+    "remove-takes-the-snapshot": 5,
     "detach-all-of-the-provider": 3,
     "grow-adds-to-what-attach-noted": 6,
     "create-clears-away-a-wrong-size": 4,
