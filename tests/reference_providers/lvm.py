@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes.util
 import shutil
 import subprocess
 import threading
@@ -38,6 +39,8 @@ def need_lvm() -> None:
     for tool, package in _TOOLS.items():
         if shutil.which(tool, path=PATH) is None:
             pytest.skip(f"needs {tool}: apt-get install {package}")
+    if ctypes.util.find_library("sanlock_client") is None:
+        pytest.skip("needs sanlock's client library: apt-get install libsanlock-client1")
 
 
 def new_volume(number: int = 1) -> str:

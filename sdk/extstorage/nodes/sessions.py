@@ -37,6 +37,8 @@ class SessionJob(Job):
     def call(self, number: int, function: str, arguments: list[object]) -> None:
         """Pass a call on. The child reads at all times, so this does not block for long."""
         self._pending.add(number)
+        if self._calls < 0:  # hung up: the child's end answers
+            return
         line = json.dumps({"id": number, "function": function, "arguments": arguments})
         with contextlib.suppress(BrokenPipeError):  # its end answers
             write_all(self._calls, line.encode() + b"\n")

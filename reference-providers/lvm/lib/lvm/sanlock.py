@@ -49,7 +49,7 @@ class Sanlock:
             self._library = ctypes.CDLL(_LIBRARY)
         except OSError:
             raise ProviderError(
-                f"{_LIBRARY} is not there: install sanlock on this node (Debian: sanlock)"
+                f"{_LIBRARY} is not there: install it on this node (Debian: libsanlock-client1)"
             ) from None
 
     def lockspaces(self) -> list[Lockspace]:
