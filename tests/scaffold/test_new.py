@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from extstorage.contract.methods import REQUIRED_METHODS
 from extstorage.resources import template
 from extstorage.scaffold.answers import AnswerError, Answers
-from tests.scaffold.projects import bake, content, provider_of, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.scaffold.projects import BIN, bake, content, provider_of, run
 
 WRONG = {
     "name=": "name: expected letters, digits, _ and - (Ganeti's ^[a-zA-Z0-9_-]+$), found ''",
@@ -75,6 +73,26 @@ def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     done = run("extstorage", "new", "--no-input", "--output-dir", "file/x", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == "extstorage new: cannot make the project: file/x: Not a directory\n"
+
+
+def test_what_the_system_says_is_told_without_a_file_too(tmp_path: Path) -> None:
+    command = ("prlimit", "--fsize=1000", *(BIN / "extstorage", "new", "--no-input"))
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        *(2, "extstorage new: cannot make the project: .: File too large\n"),
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not Path("/dev/loop-control").exists(),
+    reason="needs root and loop devices",
+)
+def test_the_new_provider_can_be_judged_at_once(tmp_path: Path) -> None:
+    done = run("extstorage", "new", "--no-input", "--conform", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "acme CONFORMS to Ganeti 3.0, profile core" in done.stdout
 
 
 def test_without_answers_at_a_terminal_it_says_so(tmp_path: Path) -> None:

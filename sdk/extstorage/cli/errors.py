@@ -23,3 +23,12 @@ class CannotRun(CommandError):  # noqa: N818 - says what happened; no input is t
     """This machine lacks something; the text says how to get it."""
 
     exit_status = CANNOT_RUN
+
+
+def reason(error: OSError, place: object) -> str:
+    """Return what the system said, and of which file: of ``place`` if it named none.
+
+    Libraries raise an OSError of their own from the system's; then that one knows.
+    """
+    told = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    return f"{told.filename or place}: {told.strerror or told}"

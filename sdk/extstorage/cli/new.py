@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extstorage.cli.errors import UsageError
+from extstorage.cli.errors import UsageError, reason
+from extstorage.cli.suite import run_pytest
 from extstorage.scaffold.answers import AnswerError, Answers, defaults
 from extstorage.scaffold.project import ProjectError, ask, create
 
@@ -30,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output-dir", default=".", metavar="DIR", help="where to put the project's directory"
     )
+    parser.add_argument(
+        "--conform", action="store_true", help="judge the new provider at once, profile core"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,10 +47,23 @@ def run(arguments: argparse.Namespace) -> int:
         project = create(answers, Path(arguments.output_dir))
     except (AnswerError, ProjectError) as error:
         raise UsageError(str(error)) from None
-    except (EOFError, OSError) as error:
-        raise UsageError(_reason(error)) from None
-    print(f"{project} is a project; its provider is {project / answers.name}. Try it, as root:")
-    print(f"    extstorage conform --profile core {project / answers.name}")
+    except EOFError:
+        raise UsageError(
+            "the input ended before every question was answered: give KEY=VALUE, or --no-input"
+        ) from None
+    except OSError as error:
+        place = Path(arguments.output_dir)
+        raise UsageError(f"cannot make the project: {reason(error, place)}") from None
+    return _judge(project / answers.name, at_once=arguments.conform)
+
+
+def _judge(provider: Path, *, at_once: bool) -> int:
+    print(f"{provider.parent} is a project; its provider is {provider}.", end="")
+    if at_once:
+        print(flush=True)
+        return run_pytest([f"--extstorage-provider={provider}", "--extstorage-profile=core"])
+    print(" Try it, as root:")
+    print(f"    extstorage conform --profile core {provider}")
     return 0
 
 
@@ -61,9 +78,3 @@ def parse_answers(words: Iterable[str]) -> dict[str, str]:
             raise UsageError(f"{key} is given twice")
         given[key] = value
     return given
-
-
-def _reason(error: OSError | EOFError) -> str:
-    if isinstance(error, OSError):
-        return f"cannot make the project: {error.filename}: {error.strerror}"
-    return "the input ended before every question was answered: give KEY=VALUE, or --no-input"

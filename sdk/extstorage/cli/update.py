@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage import __version__
-from extstorage.cli.errors import FAILED, CannotRun, UsageError
+from extstorage.cli.errors import FAILED, CannotRun, UsageError, reason
 from extstorage.cli.new import parse_answers
 from extstorage.scaffold.answers import AnswerError
 from extstorage.scaffold.merging import MergeError
@@ -43,10 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
     except MergeError as error:
         raise CannotRun(str(error)) from None
     except OSError as error:
-        raise UsageError(f"cannot write {error.filename}: {error.strerror}") from None
+        raise UsageError(f"cannot update the project: {reason(error, project)}") from None
     for change in changes:
-        reason = f" ({change.reason})" if change.reason else ""
-        print(f"{change.kind:8} {change.name}{reason}")
+        why = f" ({change.reason})" if change.reason else ""
+        print(f"{change.kind:8} {change.name}{why}")
     conflicts = [change for change in changes if change.kind == "conflict"]
     if conflicts:
         print(f"{len(conflicts)} files have conflicts: look for <<<<<<< yours, and solve them")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from extstorage import __version__, vendoring
 from extstorage.cli.arguments import provider_directory
-from extstorage.cli.errors import FAILED, UsageError
+from extstorage.cli.errors import FAILED, UsageError, reason
 
 if TYPE_CHECKING:
     import argparse
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             vendoring.vendor(directory, arguments.language)
         except OSError as error:
-            raise UsageError(f"cannot write {error.filename}: {error.strerror}") from None
+            raise UsageError(f"cannot write {reason(error, directory)}") from None
         print(f"{directory / vendoring.COPY} is the runtime of extstorage {__version__}")
         return 0
     differences = vendoring.outdated(directory, arguments.language)
