@@ -77,7 +77,7 @@ def _undo_on(nodes: NodeSet, run: DeadRun, configuration: Configuration, release
         list,
         looks(nodes.nodes, named=len(nodes.nodes) > 1),
     )
-    survey.clear(survey.take())
+    survey.clear(survey.take_all())
     if run.run_directory.name.startswith(f"extstorage-{run.prefix}-"):
         nodes.discard()
     else:

@@ -13,8 +13,8 @@ start_sanlock() {
     if ! sanlock client status >/dev/null 2>&1; then
         mkdir -p /run/sanlock
         # No watchdog: a node of a test run may lose its storage and live.
-        # Without the run's variables: a process that has them is taken for what a test left.
-        env -i PATH="$PATH" sanlock daemon -w 0 -U root -G root -h 0 -l 0
+        # By its own name a node that comes back joins at once: nobody else can be it.
+        sanlock daemon -e "$NODE" -w 0 -U root -G root -h 0 -l 0
     fi
     until sanlock client status >/dev/null 2>&1; do
         sleep 0.1

@@ -173,6 +173,24 @@ def test_process_of_ours_is_seen_and_others_are_not(survey: Survey, name: str) -
         assert survey.take() - baseline == {Item("process", str(process.pid), "sleep 60 ")}
 
 
+def test_a_daemon_that_a_hook_has_started_is_nothing_left(
+    survey: Survey, tmp_path: Path, name: str
+) -> None:
+    baseline = survey.take()
+    variables = {"RUN_DIRECTORY": str(tmp_path / name)}
+    with subprocess.Popen(["/bin/sleep", "60"], env=variables) as daemon:
+        try:
+            assert survey.take() == baseline
+            left = survey.take_all() - baseline
+            assert {(item.kind, item.name) for item in left} == {
+                ("process of a hook", str(daemon.pid))
+            }
+            survey.clear(left)  # as --reap does
+            assert daemon.wait(timeout=10) == -9
+        finally:
+            daemon.kill()
+
+
 def test_file_in_the_back_end_is_seen_whatever_its_name(survey: Survey, pool: Path) -> None:
     baseline = survey.take()
     (pool / "deep").mkdir()

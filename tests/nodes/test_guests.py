@@ -310,6 +310,28 @@ def test_nothing_is_left_of_a_creator_that_is_killed(tmp_path: Path, number: int
         time.sleep(0.05)
 
 
+def parent(process: int) -> int:
+    return int(Path("/proc", str(process), "stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.parametrize("above", range(4), ids=["kernel", "guard", "holder", "supervisor"])
+def test_all_of_a_guest_ends_with_any_of_its_processes(tmp_path: Path, above: int) -> None:
+    need_guests()
+    nodes = GuestNodes(1, str(tmp_path), (MIB,))
+    with nodes as (node,):
+        state = Path(nodes.disks[0].file).parent / "guest1"
+        process = int((state / "uml/guest/pid").read_text())
+        for _ in range(above):
+            process = parent(process)
+        os.kill(process, signal.SIGKILL)
+        give_up = time.monotonic() + 10
+        while left := [line for line in processes(str(state)) if "linux.uml" in line]:
+            assert time.monotonic() < give_up, left
+            time.sleep(0.05)
+        with pytest.raises(NodeUnreachable, match=r"node1\.example\.com: its power was cut"):
+            node.is_directory("/")
+
+
 def test_nothing_is_left(tmp_path: Path) -> None:
     need_guests()
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names are what is wanted

@@ -142,7 +142,8 @@ class LvmNode:
     def start_sanlock(self) -> None:
         """Start sanlock, without a watchdog."""
         self.shell(
-            "mkdir -p /run/sanlock && sanlock daemon -w 0 -U root -G root -h 0 -l 0 &&"
+            "mkdir -p /run/sanlock &&"
+            " sanlock daemon -e $(uname -n) -w 0 -U root -G root -h 0 -l 0 &&"
             " until sanlock client status >/dev/null; do sleep 0.05; done"
         )
 

@@ -65,6 +65,12 @@ def test_the_administrator_can_say_that_a_node_is_dead(pair: list[LvmNode]) -> N
         dead.boot()
 
 
+def promised_blocks(node: LvmNode) -> int:
+    """Return the number of the last block that the writer knows to be on the disk."""
+    text = node.shell("dd if=/dev/ubdc bs=4096 count=1 iflag=direct 2>/dev/null")[:8]
+    return int(text.strip("\0") or "0")
+
+
 def test_synced_data_is_there_after_a_power_cut_during_io(pair: list[LvmNode]) -> None:
     node, other = pair
     volume, device = created(node, 16)
@@ -79,14 +85,18 @@ for count in range(1, 100000):
     os.pwritev(device, [buffer], count % 4096 * 4096)
     os.fsync(device)
     os.pwrite(log, b"%08d" % count, 0)
+    os.fsync(log)
 END
 sed -i 's#{{log}}#/dev/ubdc#' /run/writer.py
-/usr/bin/python3 /run/writer.py >/dev/null 2>&1 & sleep 2"""
+/usr/bin/python3 /run/writer.py >/dev/null 2>&1 &"""
     )
+    give_up = time.monotonic() + 60
+    while promised_blocks(other) < 100:
+        assert time.monotonic() < give_up
     node.power_cut()
     try:
-        promised = int(other.shell("dd if=/dev/ubdc bs=4096 count=1 iflag=direct")[:8])
-        assert promised > 100
+        promised = promised_blocks(other)
+        assert promised >= 100
         assert other.do("attach", volume) == device
         for count in range(max(1, promised - 20), promised + 1):
             text = other.shell(

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from extstorage_conformance.inventory.item import Item
+from extstorage_conformance.node_side.found import HOOK_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -79,6 +80,10 @@ class Survey:
 
     def take(self) -> frozenset[Item]:
         """Return what exists now and can be the provider's doing."""
+        return frozenset(item for item in self.take_all() if item.kind != HOOK_PROCESS)
+
+    def take_all(self) -> frozenset[Item]:
+        """Return what exists now and can be the provider's doing, or that of a hook."""
         found = [*self._found(), *(Item("object", line) for line in self._objects())]
         return frozenset(item for item in found if self._concerns_us(item))
 
@@ -132,7 +137,7 @@ class Survey:
 
     def _is_ours(self, item: Item) -> bool:
         return (
-            item.kind == "process"
+            item.kind in {"process", HOOK_PROCESS}
             or self._namer.owns(item.text)
             or self._run_directory + "/" in item.text
         )

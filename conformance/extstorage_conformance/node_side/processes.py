@@ -1,4 +1,7 @@
-"""Processes that a script left running: they carry its VOL_NAME in their environment."""
+"""Processes that a script left running: they carry its VOL_NAME in their environment.
+
+Hooks may start daemons, whose environment has the run's directory: those are the vendor's, to last.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extstorage_conformance.node_side.found import Found
+from extstorage_conformance.node_side.found import HOOK_PROCESS, Found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,8 +20,14 @@ def items(owns: Callable[[str], bool]) -> Iterator[Found]:
     """Yield the processes whose environment names a volume that ``owns`` accepts."""
     for directory in Path("/proc").iterdir():
         name = directory.name
-        if name.isdigit() and int(name) != os.getpid() and owns(_read(directory / "environ")):
-            yield Found("process", name, _read(directory / "cmdline").replace("\0", " "))
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        environment = _read(directory / "environ")
+        if owns(environment):
+            # No script is given that variable, every hook is.
+            is_of_hook = "\0RUN_DIRECTORY=" in f"\0{environment}"
+            kind = HOOK_PROCESS if is_of_hook else "process"
+            yield Found(kind, name, _read(directory / "cmdline").replace("\0", " "))
 
 
 def _read(path: Path) -> str:

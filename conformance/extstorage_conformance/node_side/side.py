@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from extstorage_conformance.node_side import block, files, mounts, processes
 from extstorage_conformance.node_side.devices import Devices
+from extstorage_conformance.node_side.found import HOOK_PROCESS
 from extstorage_conformance.node_side.guard import DeviceGuard
 from extstorage_conformance.node_side.streams import Gate, Holder, Stream
 from extstorage_conformance.stamps import Stamp
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _RELEASE: dict[str, Callable[[str], None]] = {
     # In this order: what is named first may use what is named after it.
+    HOOK_PROCESS: processes.release,
     "process": processes.release,
     "mount": mounts.release,
     "loop device": block.release,

@@ -89,10 +89,16 @@ def _lock_type(group: str) -> str:
 
 
 def join(group: str, number: int, io_timeout_s: int = 0) -> None:
-    """Let this node take part as node ``number``; sanlock must be running."""
+    """Let this node take part as node ``number``, which it does when this returns.
+
+    sanlock must be running.
+    """
     lvm("lvchange", "--activate=sy", f"{group}/{names.AREA}")
     if _lock_type(group) in ("", "none"):
         Sanlock().join(_place(group, number), io_timeout_s)
+        holds = protection(group, none=False).holds
+        if holds is not None:
+            holds.this_node()
 
 
 def leave(group: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from binascii import crc32
 
 from extstorage.provider import ProviderError
@@ -30,6 +31,7 @@ _ENTRY = struct.Struct("<QB")  # fingerprint of the volume's UUID, what the node
 _SUM = struct.Struct("<I")
 _MAGIC = b"EXTHOLD1"
 ROOM = (BLOCK - _HEADER.size - _SUM.size) // _ENTRY.size
+_FIRST_RENEWAL_S = 60.0  # three times what sanlock takes by default
 _ATTEMPTS = 20  # at a block that its node is just writing
 
 
@@ -106,20 +108,17 @@ class Holds:
 
     def this_node(self) -> tuple[int, int]:
         """Return this node's number and generation."""
-        hosts = self._sanlock.living_hosts(self._lockspace.name)
-        if self._own not in hosts:
-            raise ProviderError(f"sanlock does not know this node in {self._lockspace.name} yet")
-        return self._own, hosts[self._own]
+        return self._own, self._living_hosts()[self._own]
 
     def lives(self, node: str) -> bool:
         """Return whether the node, named ``NUMBER.GENERATION``, may be alive."""
-        hosts = self._sanlock.living_hosts(self._lockspace.name)
+        hosts = self._living_hosts()
         return node in {f"{number}.{generation}" for number, generation in hosts.items()}
 
     def user(self, volume: str, *, least: int = ATTACHED) -> str | None:
         """Return ``"node NAME has it HOW"`` for another living node that does ``least`` with it."""
         key = fingerprint(volume)
-        hosts = self._sanlock.living_hosts(self._lockspace.name)
+        hosts = self._living_hosts()
         descriptor = self._area.open()
         try:
             for node, generation in sorted(hosts.items()):
@@ -144,6 +143,21 @@ class Holds:
             self._area.write(descriptor, node, bytes(_HEADER.size))
         finally:
             os.close(descriptor)
+
+    def _living_hosts(self) -> dict[int, int]:
+        """Return the generation of each node that may be alive, by its number.
+
+        A node that has just joined has not looked at the others yet, and sanlock says nothing of
+        them. It looks at all, itself too, when it first renews its own lease; that is waited for.
+        """
+        give_up = time.monotonic() + _FIRST_RENEWAL_S
+        while True:
+            hosts = self._sanlock.living_hosts(self._lockspace.name)
+            if self._own in hosts:
+                return hosts
+            if time.monotonic() > give_up:
+                raise ProviderError(f"sanlock does not know this node in {self._lockspace.name}")
+            time.sleep(0.1)
 
     def _own_block(self, descriptor: int) -> Block:
         block = self._block(descriptor, *self.this_node())
