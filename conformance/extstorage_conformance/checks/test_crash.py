@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from extstorage_conformance.faults import choices
 from extstorage_conformance.faults.corruption import survive_corruption
+from extstorage_conformance.faults.explanation import judge_explained
 from extstorage_conformance.faults.reboot import survive_reboot
 from extstorage_conformance.faults.scenes import SCENES
 from extstorage_conformance.faults.sweep import sweep
@@ -111,6 +112,24 @@ def test_missing_tool_is_named(subject: Subject) -> None:
 
 
 @rule(
+    "ES-CRASH-09",
+    Level.SHOULD,
+    source="lib/rpc_defs.py RPC_TMO_NORMAL (the master stops waiting, the script goes on for ever)",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_hanging_script_can_be_ended(subject: Subject) -> None:
+    """A script that waits for a command or call that never returns ends when SIGTERM reaches it.
+
+    Ganeti gives scripts no time limit, so it is the operator who ends one, with its process group,
+    within five seconds. A limit of the script's own is as good. The same call succeeds then,
+    whatever else the script has left running: a tool in a session of its own must not hold the
+    volume's lock. What hangs inside the kernel no signal ends; that is not judged.
+    """
+    sweep(subject, SCENES, choices.hangs)
+
+
+@rule(
     "ES-CRASH-10",
     Level.SHOULD,
     source="lib/utils/process.py (a command whose time is up gets SIGTERM)",
@@ -165,3 +184,19 @@ def test_full_file_systems(subject: Subject) -> None:
 def test_unwritable_places(subject: Subject) -> None:
     """With every file system read-only, or no room for its log, a script fails or does its work."""
     sweep(subject, SCENES, choices.unwritable_places)
+
+
+@rule(
+    "ES-CRASH-15",
+    Level.SHOULD,
+    source="lib/storage/extstorage.py _ExtStorageAction (the last 20 lines are the error)",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_failing_tool_is_named(subject: Subject) -> None:
+    """When a command fails a script, one of its last 20 lines names the command.
+
+    The command's own message does: it is the one that says why. What goes to
+    /dev/null nobody can act on.
+    """
+    judge_explained(subject, SCENES)

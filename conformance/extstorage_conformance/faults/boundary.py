@@ -48,6 +48,12 @@ class Boundary:
         return self.key.partition(" ")[2]
 
     @property
+    def use(self) -> str:
+        """What the tool is used for, as its options say it; of a system call its class."""
+        options = [word for word in self.text.split() if word.startswith("-")]
+        return " ".join([self.key, *options]) if self.is_command else self.kind
+
+    @property
     def name(self) -> str:
         """What people and ``--only`` call it: ``losetup#2``."""
         return f"{self.key.partition(' ')[2]}#{self.number}"

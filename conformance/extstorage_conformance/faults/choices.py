@@ -22,6 +22,15 @@ def failures(recorded: Recorded) -> Iterator[Trial]:
         yield Trial(recorded.calls.method, fault.failing(boundary))
 
 
+def failing_tools(recorded: Recorded) -> Iterator[Trial]:
+    """Yield the trials of ``failures`` in which a command fails; in a sample, each tool once."""
+    seen: set[str] = set()
+    for boundary in recorded.calls.failing():
+        if boundary.is_command and (recorded.is_whole or boundary.tool not in seen):
+            seen.add(boundary.tool)
+            yield Trial(recorded.calls.method, fault.failing(boundary))
+
+
 def _sample(boundaries: list[Boundary], sampled: set[str]) -> Iterator[Boundary]:
     """Yield each tool once, the first change and the last, and what no method before was like."""
     changes = [each for each in boundaries if each.leaves_something] or boundaries
@@ -58,6 +67,21 @@ def terminations(recorded: Recorded) -> Iterator[Trial]:
     leaving = list(recorded.calls.leaving())
     for boundary in leaving if recorded.is_whole else leaving[len(leaving) // 2 :][:1]:
         yield Trial(recorded.calls.method, fault.signalled(boundary, signal.SIGTERM))
+
+
+def hangs(recorded: Recorded) -> Iterator[Trial]:
+    """Yield the trials in which a step never returns: each use of a tool, each class of call, once.
+
+    Where in a script a call of one class hangs makes no difference: what the script has left by
+    then is what a signal there leaves. A sample has one step of each method, unlike those before.
+    """
+    seen: set[str] = set() if recorded.is_whole else recorded.hung
+    for boundary in recorded.calls.failing():
+        if boundary.use not in seen:
+            seen.add(boundary.use)
+            yield Trial(recorded.calls.method, fault.hanging(boundary))
+            if not recorded.is_whole:
+                return
 
 
 def missing_tools(recorded: Recorded) -> Iterator[Trial]:

@@ -21,6 +21,9 @@ _ERRORS = {
 }
 """How a call of a class fails in practice; all others with an input/output error."""
 _KINDS = ("fail", "hang", "kill", "term")
+LINGER_S = 5.0
+"""How long a script that hangs may take to end when SIGTERM has reached it."""
+_PATIENCE_S = 0.2
 _SIGNALS = {signal.SIGKILL: "kill", signal.SIGTERM: "term"}
 
 
@@ -72,8 +75,9 @@ def failing(boundary: Boundary) -> Fault:
 
 
 def hanging(boundary: Boundary) -> Fault:
-    """Let the command never end by itself; signals end it."""
-    return _at(boundary, "hang", do=plan.HANG)
+    """Let the command, or the system call, never end by itself; SIGTERM reaches the script soon."""
+    orders = {"patience": _PATIENCE_S, "linger": LINGER_S, "signal": int(signal.SIGTERM)}
+    return _at(boundary, "hang", do=plan.HANG, **orders)
 
 
 def signalled(boundary: Boundary, number: signal.Signals) -> Fault:

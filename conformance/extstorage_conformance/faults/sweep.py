@@ -32,7 +32,7 @@ class Recorded:
     """One undisturbed call under the tracer: its map, and what ``tracing.Traced`` counts.
 
     ``is_whole`` is the extent's. ``sampled`` holds the kinds of boundaries that a sample of this
-    run has had of other methods.
+    run has had of other methods, ``hung`` those that have hung.
     """
 
     calls: CallMap
@@ -40,6 +40,7 @@ class Recorded:
     said: int
     is_whole: bool
     sampled: set[str]
+    hung: set[str]
 
 
 @dataclass
@@ -48,6 +49,8 @@ class Sweep:
 
     recorded: dict[str, Recorded] = field(default_factory=dict)
     sampled: set[str] = field(default_factory=set)
+    hung: set[str] = field(default_factory=set)
+    tried: dict[str, Tried] = field(default_factory=dict)
 
     def record(self, scene: Scene, *, is_whole: bool) -> Recorded:
         """Return what the scene's call does when nothing is broken, recorded when first asked."""
@@ -62,7 +65,7 @@ class Sweep:
             scene.judge_done(first.call)
             scene.back()
             calls = CallMap.of(scene.method, first.steps)
-            known = Recorded(calls, first.taken, first.said, is_whole, self.sampled)
+            known = Recorded(calls, first.taken, first.said, is_whole, self.sampled, self.hung)
             self.recorded[scene.method] = known
         return known
 
@@ -106,13 +109,34 @@ def sweep(
             recorded = of_suite.record(scene, is_whole=extent.is_whole)
             reach.know(recorded.calls)
             wanted = [trial for trial in trials(recorded) if extent.wants(trial)]
-            tried += _try_all(scene, wanted, extent, reach)
+            for each in _try_all(scene, wanted, extent, reach):
+                of_suite.tried[each.trial.name] = each
+                tried.append(each)
     if not tried and not reach.skipped:
         raise NotApplicable("none of the scripts has a boundary of this kind")
     broken = [each for each in tried if each.violation is not None]
     if broken:
         raise _together(broken, len(tried))
     return tried
+
+
+def attempts(
+    subject: Subject, methods: Iterable[str], trials: Callable[[Recorded], Iterable[Trial]]
+) -> Iterator[Tried]:
+    """Yield what came of the trials, by the rule that made them already or else made now.
+
+    What a trial breaks is that rule's to tell. Raises Blocked as ``sweep``.
+    """
+    extent, of_suite = subject.suite.extent, _sweeps.setdefault(subject.suite, Sweep())
+    for method in methods:
+        if subject.uses(method) and extent.wants_method(method):
+            scene = scenes.scene_of(subject, method)
+            recorded = of_suite.record(scene, is_whole=extent.is_whole)
+            subject.reach.know(recorded.calls)
+            for trial in filter(extent.wants, trials(recorded)):
+                if trial.name not in of_suite.tried:
+                    of_suite.tried[trial.name] = attempt(scene, trial)
+                yield of_suite.tried[trial.name]
 
 
 def _try_all(scene: Scene, trials: list[Trial], extent: Extent, reach: Reach) -> Iterator[Tried]:

@@ -13,6 +13,7 @@ import pytest
 
 from extstorage.nodes.local import LocalNode
 from extstorage_conformance.faults.tracer.__main__ import CANNOT_TRACE
+from extstorage_conformance.faults.tracer.hanging import END, LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,15 @@ _CODE = (
     "import sys; sys.path.insert(0, sys.argv.pop(1));"
     " from extstorage_conformance.faults.tracer.__main__ import main; main()"
 )
+_END = """
+mv -- "$LEFT" "$END" 2>/dev/null || exit 0
+tries=100
+while [ -e "$END" ] && [ "$tries" -gt 0 ]; do
+    tries=$((tries - 1))
+    sleep 0.1
+done
+rm -f -- "$END"
+"""
 _NODE_PYTHON = "/usr/bin/python3"
 _numbers = itertools.count(1)
 
@@ -43,7 +53,8 @@ class Traced:
 
     ``fired`` says whether the fault came to pass; ``steps`` are what the script did, ``taken``
     how many system calls asked for space in a file system, ``said`` how many wrote to standard
-    output or error.
+    output or error. ``stubborn`` says that a script that hung did not end by SIGTERM, ``ending``
+    is the report of one that has left processes.
     """
 
     call: Call
@@ -51,6 +62,8 @@ class Traced:
     steps: tuple[dict[str, Any], ...]
     taken: int
     said: int
+    stubborn: bool = False
+    ending: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +94,22 @@ def run(subject: Subject, invocation: Invocation, fault: Fault | None = None) ->
     Skips the rule if this node cannot trace.
     """
     call, told = _made(subject, invocation, dict(fault.orders if fault else ()))
-    return Traced(call, told["fired"], tuple(told["steps"]), told["taken"], told["said"])
+    ending = told["report"] if told["leaves"] and fault and fault.kind == "hang" else ""
+    return Traced(
+        call,
+        told["fired"],
+        tuple(told["steps"]),
+        told["taken"],
+        told["said"],
+        told["stubborn"],
+        ending,
+    )
+
+
+def end_what_is_left(subject: Subject, traced: Traced) -> None:
+    """End the processes that a script which hung has left, and wait for that; they may be gone."""
+    if traced.ending:
+        subject.node.shell(_END, "/", {"LEFT": traced.ending + LEFT, "END": traced.ending + END})
 
 
 def _made(
@@ -97,8 +125,8 @@ def _made(
         told = json.loads(subject.host.node.read_file(report))
     except (OSError, ValueError):
         # The tracer itself was killed, with a script that did not end.
-        told = {"fired": True, "steps": [], "taken": 0, "said": 0}
-    return call, told
+        told = {"fired": True, "steps": [], "taken": 0, "said": 0, "stubborn": True, "leaves": True}
+    return call, {**told, "report": report}
 
 
 def _under_tracer(

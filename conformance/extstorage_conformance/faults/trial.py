@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from extstorage_conformance import judge
 from extstorage_conformance.faults import tracing
+from extstorage_conformance.faults.fault import LINGER_S
 from extstorage_conformance.violation import Blocked, Violation
 
 if TYPE_CHECKING:
     from extstorage.host.call import Call
     from extstorage_conformance.faults.fault import Fault
     from extstorage_conformance.faults.scenes import Scene
+    from extstorage_conformance.faults.tracing import Traced
 
 _MESSAGE = 160
 
@@ -61,13 +63,15 @@ def attempt(scene: Scene, trial: Trial) -> Tried:
     scene.is_full = trial.fault.is_full
     traced = tracing.run(scene.subject, scene.invocation(), trial.fault)
     try:
-        _judge(scene, trial, traced.call)
+        _judge(scene, trial, traced)
     except (Violation, Blocked) as found:
         violation = _violation(found)
         scene.is_dirty = True
         return Tried(
             trial, traced.call, traced.fired, told(violation, trial.name, trial, traced.call)
         )
+    finally:
+        tracing.end_what_is_left(scene.subject, traced)
     return Tried(trial, traced.call, traced.fired)
 
 
@@ -78,7 +82,12 @@ def _violation(found: Violation | Blocked) -> Violation:
     return Violation("the volume to be of use", str(found), found.call)
 
 
-def _judge(scene: Scene, trial: Trial, call: Call) -> None:
+def _judge(scene: Scene, trial: Trial, traced: Traced) -> None:
+    call = traced.call
+    if traced.stubborn:
+        raise Violation(
+            "the script to end when SIGTERM reaches it", f"none in {LINGER_S:g} s", call
+        )
     if call.timed_out or not trial.fault.is_signal:
         judge.ended(call)
     tool = trial.fault.missing_tool
@@ -93,6 +102,7 @@ def _judge(scene: Scene, trial: Trial, call: Call) -> None:
         scene.judge_opposite()
     else:
         scene.judge_again()
+    tracing.end_what_is_left(scene.subject, traced)
     scene.back()
 
 

@@ -86,6 +86,8 @@ def _trace(orders: dict[str, object], argv: list[str], writer: int) -> NoReturn:
             "fired": tracing.fired,
             "taken": tracing.taken,
             "said": tracing.said,
+            "stubborn": tracing.hanging.stubborn,
+            "leaves": leaves,
             "steps": [step.to_json() for step in tracing.steps.taken],
             "sightings": tracing.sightings.to_json() if tracing.sightings else None,
         }

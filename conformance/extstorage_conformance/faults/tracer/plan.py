@@ -31,8 +31,9 @@ class Plan:
     """One run's orders, as they come in JSON.
 
     ``do`` is what happens at the step that ``key`` and ``number`` name, or all the time; with
-    before, during and after ``signal`` says which signal the whole script gets. ``watches`` is
-    whether sightings are reported.
+    before, during and after ``signal`` says which signal the whole script gets. After a step that
+    hangs it gets SIGTERM when ``patience`` seconds have passed (0: never), and SIGKILL ``linger``
+    seconds later. ``watches`` is whether sightings are reported.
     """
 
     def __init__(self, data: dict[str, Any]) -> None:
@@ -49,6 +50,8 @@ class Plan:
         self.signal: int = data.get("signal", 0)
         self.inside: int = data.get("inside", 0)
         self.tool: str = data.get("tool", "")
+        self.patience: float = data.get("patience", 0)
+        self.linger: float = data.get("linger", 0)
         self.room: int = data.get("room", 0)
         self.watches: bool = data.get("watches", False)
 

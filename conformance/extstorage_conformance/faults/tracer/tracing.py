@@ -8,6 +8,7 @@ import signal
 
 from extstorage_conformance.faults.tracer import calls, kernel
 from extstorage_conformance.faults.tracer import plan as plans
+from extstorage_conformance.faults.tracer.hanging import Hanging
 from extstorage_conformance.faults.tracer.kernel import Registers
 from extstorage_conformance.faults.tracer.memory import Memory
 from extstorage_conformance.faults.tracer.sightings import Sightings
@@ -61,6 +62,7 @@ class Tracing:
         self._started = False
         self.steps = Steps(plan.names)
         self.sightings = Sightings() if plan.watches else None
+        self.hanging = Hanging(plan, self._group, self._end_all)
         self.fired = False
         self.taken = 0
         self.said = 0
@@ -78,7 +80,13 @@ class Tracing:
             self._processes.pop(process, None)
             self._early.discard(process)
             if process == self._main:
+                self.hanging.script_ended(leaves=bool(self._processes))
                 self._ended(status, bool(self._processes))
+        self.hanging.all_ended()
+
+    def _end_all(self) -> None:
+        for process in [*self._processes, *self._early]:
+            _kill(process)
 
     def _stopped(self, process: int, status: int) -> None:
         if process not in self._processes:
@@ -224,6 +232,8 @@ class Tracing:
             if self._plan.do == plans.ERROR:
                 self.fired = True
                 registers.fail(self._plan.error)
+            elif self._plan.do == plans.HANG:
+                self._hangs(registers)
             elif self._plan.do == plans.BEFORE:
                 self._signal_all()
                 kernel.resume(process)
@@ -291,9 +301,13 @@ class Tracing:
             _write(process, self._plan.message)
             Registers(process).become(calls.EXIT_GROUP, self._plan.status)
         elif what == plans.HANG:
-            self.fired = True
-            Registers(process).become(calls.PAUSE)
+            self._hangs(Registers(process))
         kernel.resume(process)
+
+    def _hangs(self, registers: Registers) -> None:
+        self.fired = True
+        registers.become(calls.PAUSE)
+        self.hanging.begins()
 
     def _exits(self, process: int, status: int) -> None:
         """Act after a command: it has ended, and the script does not know yet."""
@@ -310,14 +324,21 @@ class Tracing:
             os.killpg(self._group, self._plan.signal)
             return
         for process in [*self._processes, *self._early]:
-            self._kill(process)
+            if self._is_of_session(process):
+                _kill(process)
 
-    def _kill(self, process: int) -> None:
+    def _is_of_session(self, process: int) -> bool:
         try:
-            if os.getsid(process) == self._session:
-                os.kill(process, signal.SIGKILL)
+            return os.getsid(process) == self._session
         except ProcessLookupError:
-            pass
+            return False
+
+
+def _kill(process: int) -> None:
+    try:
+        os.kill(process, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def _write(process: int, message: str) -> None:
