@@ -6,6 +6,7 @@ Without Debian's package the second half is left out and said to be.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 ROUNDS = 15
 GANETI_ROUNDS = 5
 COMMAND = Path(sys.executable).with_name("extstorage")
+# With the bytecode that pip makes of whatever it installs.
+ENVIRONMENT = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def rounds(shared: str) -> dict[str, list[str]]:
@@ -57,6 +60,7 @@ class Cluster:
         subprocess.run(
             [COMMAND, *words],
             cwd=self.directory,
+            env=ENVIRONMENT,
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

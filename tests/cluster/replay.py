@@ -162,7 +162,7 @@ class Stage:
         exports.finish(node, Export(name, "noop+default", [64], [None]))
 
     def _planned(self) -> Job:
-        return Job(self.state, {}, print)
+        return Job(self.state, self.state.cluster(), {}, print)
 
     def close(self) -> None:
         """Detach the loop devices."""

@@ -246,7 +246,12 @@ def test_two_commands_at_once(shell: Shell, name: str) -> None:
         (("add", "-t", "ext", "new"), "No disk information specified"),
         (("add", "-t", "ext", "--disk", "0:size=1G", "new"), "Missing provider"),
         (("add", "-t", "ext", "--disk", "x:size=1G", "new"), "Invalid disk index passed"),
-        (("add", "-t", "ext", "--disk", "0:size=?,provider=x", "new"), "Invalid disk size"),
+        (("add", "-t", "ext", "--disk", "0:size=?,provider=x", "new"), "error: Invalid format"),
+        (
+            ("add", "-t", "ext", "--disk", "0:size=1.2.3,provider=x", "new"),
+            "Invalid disk size for disk 0: could not convert string to float: '1.2.3'",
+        ),
+        (("grow-disk", "NAME", "0", "1.2.3"), "Unhandled exception: could not convert"),
         (("add", "-t", "ext", "--disk", "0:size=1,size=2", "new"), "Duplicate key 'size'"),
         (("add", "-t", "drbd", "--disk", "0:size=1", "new"), "'drbd' has no meaning here"),
     ],

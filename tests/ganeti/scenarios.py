@@ -11,6 +11,8 @@ DISK = "size=8M,provider=traced,directory=SHARED"
 ADD = "gnt-instance add -t ext -o noop+default -B memory=64 --no-nics -n node1"
 _ONE = "inst1.example.com"
 _TWO = "inst2.example.com"
+_DEAD = "inst3.example.com"
+_ALIVE = "inst4.example.com"
 
 
 def _remove(name: str = _ONE) -> str:
@@ -77,14 +79,28 @@ SCENARIOS: dict[str, list[str]] = {
 """The representative ones, in every run."""
 
 MORE: dict[str, list[str]] = {
+    # Instances of their own: the guest on the node that was taken for dead is never stopped.
     "primary offline": [
-        f"{ADD} --disk=0:{DISK} {_ONE}",
-        f"gnt-instance migrate -f -n node2 {_ONE}",
+        f"{ADD} --disk=0:{DISK} {_DEAD}",
+        f"gnt-instance migrate -f -n node2 {_DEAD}",
+        # What a power cut would do to the node's mappings.
+        f"gnt-instance deactivate-disks --force {_DEAD}",
         "gnt-node modify --offline=yes node2",
-        f"gnt-instance failover -f -n node3 {_ONE}",
+        f"gnt-instance failover -f -n node3 {_DEAD}",
         "gnt-node modify --offline=no node2",
         "gnt-node modify -f --offline=no node2",
-        _remove(),
+        _remove(_DEAD),
+    ],
+    "primary offline but alive": [
+        f"{ADD} --disk=0:{DISK} {_ALIVE}",
+        f"gnt-instance migrate -f -n node2 {_ALIVE}",
+        "gnt-node modify --offline=yes node2",
+        # The volume is open on node2, which the provider knows.
+        f"gnt-instance failover -f -n node3 {_ALIVE}",
+        "gnt-node modify -f --offline=no node2",
+        f"gnt-instance migrate -f --cleanup -n node2 {_ALIVE}",
+        f"gnt-instance failover -f -n node3 {_ALIVE}",
+        _remove(_ALIVE),
     ],
     "power": [
         f"{ADD} --disk=0:{DISK} --disk=1:{DISK.replace('traced', 'other')} {_ONE}",
@@ -152,6 +168,8 @@ MORE: dict[str, list[str]] = {
         f"{ADD} --disk=0:size=8M {_ONE}",
         f"{ADD} --disk=0:size=8M,provider=nosuch {_ONE}",
         f"{ADD} --disk=0:size=x,provider=traced {_ONE}",
+        f"{ADD} --disk=0:size=1.2.3,provider=traced {_ONE}",
+        f"{ADD} --disk=0:size=1X,provider=traced {_ONE}",
         f"{ADD} --disk=0:provider=traced {_ONE}",
         f"{ADD} --disk=0:size=8M,size=8M,provider=traced {_ONE}",
         f"{ADD} --disk=zero:size=8M,provider=traced {_ONE}",

@@ -72,6 +72,7 @@ def _check(real: Real, ours: Ours, commands: list[str]) -> None:
         assert own.output == theirs.output, command
         assert own.status == theirs.status, command
         assert own.state == theirs.state, command
+    assert own.state == "", "the scenario leaves something to the next one"
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -15,7 +15,14 @@ import pytest
 
 from extstorage.nodes.jobs import LINGER_S
 from extstorage.nodes.local import LocalNode
-from extstorage.nodes.node import CannotExecute, Command, Completed, PythonFailed
+from extstorage.nodes.node import (
+    CannotExecute,
+    Command,
+    Completed,
+    PythonFailed,
+    Search,
+    Sight,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,13 +156,30 @@ def test_a_log_file_that_its_program_deletes(case: Case) -> None:
 
 
 def test_several_files_are_looked_at_in_one_request(case: Case) -> None:
-    here, missing = str(case.directory), f"{case.directory}/missing"
-    found = case.node.stat_all([missing, here])
-    assert isinstance(found[0], FileNotFoundError)
-    assert (found[0].errno, found[0].filename) == (errno.ENOENT, missing)
-    assert not isinstance(found[1], OSError)
-    assert found[1].st_ino == os.stat(here).st_ino  # noqa: PTH116
-    assert case.node.stat_all([]) == []
+    here = case.directory
+    here.joinpath("text").write_bytes(b"\xff")
+    found = case.node.look(Search([f"{here}/no", str(here), "/"], ["text", "none"], "text", "/"))
+    text, none = found.files["text"], found.files["none"]
+    assert isinstance(none, FileNotFoundError)
+    assert (none.errno, none.filename) == (errno.ENOENT, f"{here}/none")
+    assert not isinstance(text, OSError)
+    assert text.st_ino == here.joinpath("text").stat().st_ino
+    assert (found.directory, found.content, found.has_beside) == (str(here), b"\xff", True)
+
+
+def test_no_directory_to_look_at(case: Case) -> None:
+    missing = f"{case.directory}/missing"
+    found = case.node.look(Search([missing], ["text"], "text", missing))
+    assert found == Sight(None, {}, None, has_beside=False)
+
+
+def test_a_look_does_not_wait_for_a_pipe(case: Case) -> None:
+    os.mkfifo(case.directory / "pipe")
+    found = case.node.look(Search([str(case.directory)], ["pipe"], "pipe", "/"))
+    status = found.files["pipe"]
+    assert not isinstance(status, OSError)
+    assert stat.S_ISFIFO(status.st_mode)
+    assert found.content is None
 
 
 def test_new_log_file_is_private(case: Case) -> None:

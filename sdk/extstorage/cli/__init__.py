@@ -5,6 +5,7 @@ This file runs on every Python 3, so that one that is too old is told so in word
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -30,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     status = handed_over(words)
     if status is not None:
+        if argv is None:
+            # Without the interpreter's tidying up, a tenth of a short command's time.
+            os._exit(status)
         return status
     from extstorage.cli.command import run  # noqa: PLC0415 - takes long, and may not be needed
 

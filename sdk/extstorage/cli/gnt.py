@@ -196,8 +196,9 @@ def _usage(program: str, commands: Mapping[str, Command], words: Sequence[str]) 
 @contextlib.contextmanager
 def _opened(directory: str | None) -> Iterator[tuple[State, Sequence[Node]]]:
     state = State(find(directory, Path.cwd()))
-    with machines.connected(state) as nodes:
-        if machines.are_kept_up(state.cluster().nodes_spec):
+    nodes_spec = state.cluster().nodes_spec
+    with machines.connected(state, nodes_spec) as nodes:
+        if machines.are_kept_up(nodes_spec):
             resident.start(state.directory)
         yield state, nodes
 

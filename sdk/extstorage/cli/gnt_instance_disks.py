@@ -13,7 +13,7 @@ from extstorage.cli.errors import UsageError
 from extstorage.cli.gnt_options import appended, identified, keys_and_values
 from extstorage.cluster import activation, adding, converting, modification
 from extstorage.cluster.disks import OWN_PARAMETERS
-from extstorage.cluster.errors import OpPrereqError, UnitParseError
+from extstorage.cluster.errors import NumberError, OpPrereqError
 from extstorage.cluster.model import EXT
 from extstorage.cluster.units import parse_unit
 
@@ -142,7 +142,8 @@ def _texts(given: Mapping[str, str | bool | None]) -> dict[str, str | int]:
 def _size(index: int, text: str) -> int:
     try:
         return parse_unit(text)
-    except UnitParseError as error:
+    except NumberError as error:
+        # A size that is malformed in another way is not caught, as in Ganeti.
         raise OpPrereqError(f"Invalid disk size for disk {index}: {error}") from None
 
 

@@ -18,10 +18,8 @@ from extstorage.host.daemon import Host
 from extstorage.nodes.node import Completed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from extstorage.host.invocation import Invocation
-    from extstorage.nodes.node import Command, Facts, FileStatus, Node
+    from extstorage.nodes.node import Command, Facts, FileStatus, Node, Search, Sight
 
 _PREFIXES = ("VOL_", PARAMETER_PREFIX)
 _PLANNED_DEVICE = "/dev/planned"
@@ -125,9 +123,9 @@ class PlanningNode:
         """Return a file's status. Raises OSError."""
         return _PlannedStatus() if path == _PLANNED_DEVICE else self._node.stat(path)
 
-    def stat_all(self, paths: Sequence[str]) -> list[FileStatus | OSError]:
-        """Return what ``stat`` returns or raises for each path."""
-        return self._node.stat_all(paths)
+    def look(self, search: Search) -> Sight:
+        """Look at a directory's files; see Node.look."""
+        return self._node.look(search)
 
     def is_directory(self, path: str) -> bool:
         """Return whether the path leads to a directory."""

@@ -61,6 +61,15 @@ class UnitParseError(GanetiError):
     """A size is malformed."""
 
 
+class NumberError(GanetiError, ValueError):
+    """A size's number is none; not every command of Ganeti expects that."""
+
+    @property
+    def formatted(self) -> str:
+        """Return the error as Ganeti's commands print it."""
+        return f"Unhandled exception: {self}"
+
+
 class HypervisorError(Exception):
     """A guest could not be started, stopped or moved."""
 

@@ -172,10 +172,12 @@ def table(job: Job, names: Sequence[str], fields: Sequence[str]) -> list[list[st
         if field not in _TITLES:
             raise OpPrereqError(f"Unknown output fields selected: {field}")
     chosen = [job.instance_name(name) for name in names] or job.state.instance_names()
-    where = {entry.name: _running(job, entry.name) for entry in job.cluster.nodes}
+    instances = [job.instance(name) for name in chosen]
+    # Other nodes are not asked: what runs where no instance has its primary node runs unseen.
+    primaries = {instance.primary_node for instance in instances}
+    where = {node: _running(job, node) for node in primaries}
     rows = [[_TITLES[field] for field in fields]]
-    for name in chosen:
-        instance = job.instance(name)
+    for instance in instances:
         values = _fields(instance, _status(job, instance, where))
         rows.append([values[field]() for field in fields])
     return rows

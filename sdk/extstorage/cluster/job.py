@@ -26,6 +26,7 @@ class Job:
 
     Args:
         state: The cluster's records.
+        cluster: The one of the cluster itself.
         daemons: The node daemons by the nodes' names.
         tell: Takes each line of feedback, as ``gnt-instance`` prints it.
 
@@ -34,10 +35,14 @@ class Job:
     """
 
     def __init__(
-        self, state: State, daemons: Mapping[str, NodeDaemon], tell: Callable[[str], None]
+        self,
+        state: State,
+        cluster: Cluster,
+        daemons: Mapping[str, NodeDaemon],
+        tell: Callable[[str], None],
     ) -> None:
         self.state = state
-        self.cluster: Cluster = state.cluster()
+        self.cluster = cluster
         self.daemons = daemons
         self.tell = tell
 

@@ -37,9 +37,12 @@ def are_kept_up(nodes_spec: str) -> bool:
 
 
 @contextlib.contextmanager
-def connected(state: State) -> Iterator[Sequence[Node]]:
-    """Give a cluster's nodes. Raises NodeError."""
-    text = state.cluster().nodes_spec
+def connected(state: State, nodes_spec: str | None = None) -> Iterator[Sequence[Node]]:
+    """Give a cluster's nodes, which are those of ``nodes_spec`` if that is known already.
+
+    Raises NodeError.
+    """
+    text = state.cluster().nodes_spec if nodes_spec is None else nodes_spec
     if are_kept_up(text):
         with power.connected(state.directory, text, lambda nodes: _furnish(state, nodes)) as nodes:
             yield nodes

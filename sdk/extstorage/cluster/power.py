@@ -28,13 +28,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.connection import Connection
 
-    from extstorage.nodes.node import Command, Completed, Facts, FileStatus, Node
+    from extstorage.nodes.node import (
+        Command,
+        Completed,
+        Facts,
+        FileStatus,
+        Node,
+        Search,
+        Sight,
+    )
 
 _SOCKETS = Path("/run/extstorage")
 _BOOT_S = 60.0
 _STEP_S = 0.02
 _ASKED_OF_NODES = (
-    "run", "read_file", "stat", "stat_all", "is_directory", "make_directory", "copy_directory",
+    "run", "read_file", "stat", "look", "is_directory", "make_directory", "copy_directory",
     "facts", "run_python", "kill", "start", "cut_off", "reconnect",
 )  # fmt: skip
 _NAMES = "names"
@@ -63,9 +71,9 @@ class PoweredNode:
         answer: FileStatus = self._ask(self.name, "stat", path)
         return answer
 
-    def stat_all(self, paths: Sequence[str]) -> list[FileStatus | OSError]:
-        """Return what ``stat`` returns or raises for each path."""
-        answer: list[FileStatus | OSError] = self._ask(self.name, "stat_all", list(paths))
+    def look(self, search: Search) -> Sight:
+        """Look at a directory's files in one request; see Node.look."""
+        answer: Sight = self._ask(self.name, "look", search)
         return answer
 
     def is_directory(self, path: str) -> bool:

@@ -69,7 +69,7 @@ class Session:
     def _job(self, kind: type[RecordingHost | PlanningHost]) -> Job:
         cluster = self.state.cluster()
         daemons = {node.name: self._daemon(node, cluster, kind) for node in self._nodes}
-        return Job(self.state, daemons, self._tell)
+        return Job(self.state, cluster, daemons, self._tell)
 
     def _daemon(
         self, node: Node, cluster: Cluster, kind: type[RecordingHost | PlanningHost]

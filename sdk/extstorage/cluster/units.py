@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from extstorage.cluster.errors import UnitParseError
+from extstorage.cluster.errors import NumberError, UnitParseError
 
 _PATTERN = re.compile(r"^([.\d]+)\s*([a-zA-Z]+)?$")
 _MIB = {"": 1, "m": 1, "g": 1024, "t": 1024 * 1024}
@@ -13,7 +13,7 @@ _STEP_MIB = 4
 
 
 def parse_unit(text: str) -> int:
-    """Return a size in MiB, rounded up to a multiple of 4; raise UnitParseError.
+    """Return a size in MiB, rounded up to a multiple of 4; raise UnitParseError, NumberError.
 
     A number without unit is in MiB; ``M``, ``MB`` and ``MiB`` are all the same unit.
     """
@@ -23,8 +23,8 @@ def parse_unit(text: str) -> int:
     factor = _factor(match[2] or "")
     try:
         value = math.ceil(float(match[1]) * factor)
-    except (ValueError, OverflowError):  # "1.2.3", "."
-        raise UnitParseError("Invalid format") from None
+    except (ValueError, OverflowError) as error:  # "1.2.3", "."
+        raise NumberError(str(error)) from None
     return -(-value // _STEP_MIB) * _STEP_MIB
 
 

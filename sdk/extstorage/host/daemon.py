@@ -19,7 +19,7 @@ from extstorage.host.invocation import Invocation
 from extstorage.nodes.node import CannotExecute, Command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from extstorage.contract.releases import Release
     from extstorage.host.disk import Disk
@@ -88,7 +88,12 @@ class Host:
         Raises BlockDeviceError with Ganeti's text, UnicodeDecodeError for a ``parameters.list``
         that is no UTF-8.
         """
-        files = providers.Glance(self.node, name, self.search_path)
+        return self._loaded(self._glance(name), name)
+
+    def _glance(self, name: str) -> providers.Glance:
+        return providers.Glance(self.node, name, self.search_path, self.log_directory)
+
+    def _loaded(self, files: providers.Glance, name: str) -> Provider:
         path = providers.find(files, name, self.search_path)
         return providers.load(files, name, path, self.release)
 
@@ -100,6 +105,16 @@ class Host:
         ``disk.size_mib`` is what create and grow get as VOL_SIZE. Raises BlockDeviceError if the
         log directory is missing, MethodNotProvided if an optional script is.
         """
+        return self._prepared(provider, method, disk, values, self._has_log_directory)
+
+    def _prepared(
+        self,
+        provider: Provider,
+        method: str,
+        disk: Disk,
+        values: CallValues,
+        has_log_directory: Callable[[], bool],
+    ) -> Invocation:
         sent = environment.script_environment(
             method,
             disk,
@@ -112,7 +127,11 @@ class Host:
             VOL_OPEN_EXCLUSIVE=values.get("exclusive"),
         )
         # _ExtStorageAction: the log directory is looked at before an optional script is skipped.
-        log_file = None if method == "attach" else self._log_file(method, provider.name, disk.name)
+        log_file = None
+        if method != "attach":
+            if not has_log_directory():
+                raise BlockDeviceError(f"Cannot find log directory: {self.log_directory}")
+            log_file = self._log_file(method, provider.name, disk.name)
         return Invocation(
             provider=provider,
             method=method,
@@ -156,6 +175,17 @@ class Host:
         """Prepare a call and run it; takes what ``prepare`` takes and raises what both raise."""
         return self.run(self.prepare(provider, method, disk, **values))
 
+    def act(self, name: str, method: str, disk: Disk, **values: Unpack[CallValues]) -> Call:
+        """Find the provider of that name and make a call of it (_ExtStorageAction).
+
+        The node is asked about files once. Raises what ``provider`` and ``call`` raise.
+        """
+        files = self._glance(name)
+        provider = self._loaded(files, name)
+        return self.run(
+            self._prepared(provider, method, disk, values, lambda: files.has_log_directory)
+        )
+
     def _command(self, invocation: Invocation) -> Command:
         return Command(
             argv=invocation.argv,
@@ -166,9 +196,10 @@ class Host:
             timeout_s=self.timeout_s,
         )
 
+    def _has_log_directory(self) -> bool:
+        return self.node.is_directory(self.log_directory)
+
     def _log_file(self, method: str, provider: str, volume: str) -> str:
-        if not self.node.is_directory(self.log_directory):
-            raise BlockDeviceError(f"Cannot find log directory: {self.log_directory}")
         # _VolumeLogName: two calls of one method and second share a file.
         moment = time.strftime("%Y-%m-%d_%H_%M_%S")
         return paths.join(self.log_directory, f"{method}-{provider}-{volume}-{moment}.log")

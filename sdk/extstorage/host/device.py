@@ -193,7 +193,7 @@ def _act(
     Raises what the call raises.
     """
     try:
-        call = host.call(host.provider(provider), method, disk, **values)
+        call = host.act(provider, method, disk, **values)
     except MethodNotProvided as error:
         if method == "snapshot" and host.release.missing_snapshot_is_error:
             raise BlockDeviceError(str(error)) from error

@@ -7,6 +7,7 @@ Source in Ganeti: ``lib/storage/extstorage.py`` (ExtStorageFromDisk, _CheckExtSt
 from __future__ import annotations
 
 import errno
+import posixpath
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -16,12 +17,16 @@ from extstorage.contract.methods import METHODS, PARAMETERS_FILE, Method
 from extstorage.contract.names import is_provider_name
 from extstorage.host import paths, text
 from extstorage.host.errors import BlockDeviceError, MethodNotProvided
+from extstorage.nodes.node import Search
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from extstorage.contract.releases import Release
     from extstorage.nodes.node import FileStatus, Node
+
+
+_FILES = [PARAMETERS_FILE, *(method.name for method in METHODS)]
 
 
 class Files(Protocol):
@@ -37,29 +42,37 @@ class Glance:
 
     Ganeti looks at a dozen files for each call; asked one by one, a node that is not this machine
     takes longer to answer than many a script to run.
+
+    Attributes:
+        has_log_directory: Whether the directory for log files is there.
     """
 
-    def __init__(self, node: Node, name: str, search_path: Iterable[str]) -> None:
-        self._node = node
+    def __init__(
+        self, node: Node, name: str, search_path: Iterable[str], log_directory: str
+    ) -> None:
         # A name that is none is refused without a look, and some cannot be looked at (NUL).
-        wanted = list(_files(name, search_path)) if _is_name(name) else []
-        self._found = dict(zip(wanted, node.stat_all(wanted), strict=True))
+        directories = [f"{each}/{name}" for each in search_path] if _is_name(name) else []
+        search = Search(directories, _FILES, PARAMETERS_FILE, log_directory)
+        self._sight = node.look(search)
+        self.has_log_directory = self._sight.has_beside
 
     def stat(self, path: str) -> FileStatus:
         """Return a file's status. Raises OSError."""
-        found = self._found[path]
+        found = self._sight.files[posixpath.basename(path)]
         if isinstance(found, OSError):
             raise found
         return found
 
     def is_directory(self, path: str) -> bool:
-        """Return whether the path leads to a directory."""
-        found = self._found[path]
-        return not isinstance(found, OSError) and stat.S_ISDIR(found.st_mode)
+        """Return whether the path leads to the provider's directory."""
+        return path == self._sight.directory
 
     def read_file(self, path: str) -> bytes:
-        """Return a file's content. Raises OSError."""
-        return self._node.read_file(path)
+        """Return the content of ``parameters.list``. Raises OSError."""
+        content = self._sight.content
+        if not isinstance(content, bytes):
+            raise content or OSError(errno.EINVAL, "no regular file", path)
+        return content
 
 
 @dataclass(frozen=True)
@@ -100,16 +113,6 @@ def find(node: Files, name: str, search_path: Iterable[str]) -> str:
     raise BlockDeviceError(
         f"Directory for External Storage Provider {name} not found in search path",
     )
-
-
-def _files(name: str, search_path: Iterable[str]) -> Iterator[str]:
-    for directory in search_path:
-        path = f"{directory}/{name}"
-        yield path
-        # Not paths.join: load does that, and refuses a path only where there is a provider.
-        yield f"{path}/{PARAMETERS_FILE}"
-        for method in METHODS:
-            yield f"{path}/{method.name}"
 
 
 def _is_name(name: str) -> bool:

@@ -16,6 +16,7 @@ import json
 import os
 import select
 import signal
+import stat
 import struct
 import sys
 import time
@@ -198,8 +199,22 @@ def _stat(path: str) -> tuple[dict[str, object]]:
     return ({name: getattr(status, name) for name in STATUS},)
 
 
-def _stat_all(paths: list[str]) -> tuple[dict[str, object]]:
-    return ({"found": [_status(path) for path in paths]},)
+def _look(
+    directories: list[str], names: list[str], content: str, beside: str
+) -> tuple[dict[str, object], bytes]:
+    directory = next((path for path in directories if os.path.isdir(path)), None)  # noqa: PTH112
+    found: dict[str, Any] = {
+        "directory": directory,
+        "files": {} if directory is None else {n: _status(f"{directory}/{n}") for n in names},
+        "has_beside": os.path.isdir(beside),  # noqa: PTH112
+    }
+    status = found["files"].get(content, (0,))
+    if not (len(status) == len(STATUS) and stat.S_ISREG(status[0])):
+        return {**found, "content": None}, b""
+    try:
+        return {**found, "content": []}, Path(f"{directory}/{content}").read_bytes()
+    except OSError as error:
+        return {**found, "content": [error.errno, error.strerror]}, b""
 
 
 def _status(path: str) -> list[object]:
@@ -225,7 +240,7 @@ _JOBS: dict[str, Callable[..., Job]] = {"run": run, "python": python}
 _FILES: dict[str, Callable[..., Any]] = {
     "read": _read,
     "stat": _stat,
-    "stat_all": _stat_all,
+    "look": _look,
     "is_directory": _is_directory,
     "make_directory": _make_directory,
 }

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import stat
 import subprocess
 import threading
 import time
@@ -17,13 +18,13 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from extstorage.nodes import agent
 from extstorage.nodes.agent_process import AgentProcess, python_command
 from extstorage.nodes.jobs import LINGER_S, OutputFile, let_programs_take_every_signal
-from extstorage.nodes.node import CannotExecute, Command, Completed, Facts
+from extstorage.nodes.node import CannotExecute, Command, Completed, Facts, Sight
 from extstorage.nodes.remote import RemoteNode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from extstorage.nodes.node import FileStatus, PythonSession
+    from extstorage.nodes.node import FileStatus, PythonSession, Search
 
 _LAST_READ_S = 0.1  # what a killed group has left in the pipes comes at once
 _READ_SIZE = 1 << 16
@@ -68,15 +69,32 @@ class LocalNode:
         # os.stat and not Path.stat: Path drops blanks and slashes that a script's output has.
         return os.stat(path)  # noqa: PTH116
 
-    def stat_all(self, paths: Sequence[str]) -> list[FileStatus | OSError]:
-        """Return what ``stat`` returns or raises for each path."""
-        found: list[FileStatus | OSError] = []
-        for path in paths:
-            try:
-                found.append(self.stat(path))
-            except OSError as error:
-                found.append(error)
-        return found
+    def look(self, search: Search) -> Sight:
+        """Look at a directory's files; see Node.look."""
+        directory = next(filter(self.is_directory, search.directories), None)
+        names = () if directory is None else search.names
+        files = {name: self._status(f"{directory}/{name}") for name in names}
+        return Sight(
+            directory=directory,
+            files=files,
+            content=self._content(f"{directory}/{search.content}", files.get(search.content)),
+            has_beside=self.is_directory(search.beside),
+        )
+
+    def _status(self, path: str) -> FileStatus | OSError:
+        try:
+            return self.stat(path)
+        except OSError as error:
+            return error
+
+    def _content(self, path: str, status: FileStatus | OSError | None) -> bytes | OSError | None:
+        # Nothing but a regular file is opened: to read a FIFO could take for ever.
+        if status is None or isinstance(status, OSError) or not stat.S_ISREG(status.st_mode):
+            return None
+        try:
+            return self.read_file(path)
+        except OSError as error:
+            return error
 
     def is_directory(self, path: str) -> bool:
         """Return whether the path leads to a directory."""

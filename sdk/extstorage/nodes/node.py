@@ -62,6 +62,23 @@ class Completed:
     output_from: int = 0
 
 
+@dataclass(frozen=True)
+class Search:
+    """A directory that is one of several, and what is wanted of it.
+
+    Attributes:
+        directories: The first of these that is a directory is looked at.
+        names: The files in it whose status is wanted.
+        content: The one of them whose content is wanted too, if it is a regular file.
+        beside: A directory of its own, of which only is asked whether it is there.
+    """
+
+    directories: Sequence[str]
+    names: Sequence[str]
+    content: str
+    beside: str
+
+
 class FileStatus(Protocol):
     """The part of ``os.stat_result`` that a node reports of a file."""
 
@@ -92,6 +109,23 @@ class Facts:
     kernel: str
     python: str
     is_root: bool
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a search found, all at one moment.
+
+    Attributes:
+        directory: The directory, or None if none of them is there.
+        files: For each name what ``stat`` returns or raises; nothing without a directory.
+        content: The file's content, or the error; None if it is no regular file.
+        has_beside: Whether the directory ``beside`` is there.
+    """
+
+    directory: str | None
+    files: Mapping[str, FileStatus | OSError]
+    content: bytes | OSError | None
+    has_beside: bool
 
 
 class NodeError(Exception):
@@ -135,8 +169,8 @@ class Node(Protocol):
         """Return a file's status, symbolic links followed. Raises OSError."""
         ...
 
-    def stat_all(self, paths: Sequence[str]) -> list[FileStatus | OSError]:
-        """Return for each path, in order, what ``stat`` returns or raises."""
+    def look(self, search: Search) -> Sight:
+        """Look at a directory's files in one request, symbolic links followed."""
         ...
 
     def is_directory(self, path: str) -> bool:

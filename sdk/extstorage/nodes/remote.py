@@ -18,13 +18,12 @@ from extstorage.nodes.node import (
     Facts,
     NodeUnreachable,
     PythonFailed,
+    Sight,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from extstorage.nodes.connection import Answer, Connection
-    from extstorage.nodes.node import Command, FileStatus
+    from extstorage.nodes.node import Command, Search
 
 _UNPACKING = Path(__file__).with_name("unpacking.py")
 
@@ -75,13 +74,19 @@ class RemoteNode:
         """Return a file's status, symbolic links followed. Raises OSError."""
         return Status(**self._ask("stat", path=path).fields)
 
-    def stat_all(self, paths: Sequence[str]) -> list[FileStatus | OSError]:
-        """Return what ``stat`` returns or raises for each path."""
-        found = self._ask("stat_all", paths=list(paths)).fields["found"]
-        return [
-            OSError(*values, path) if len(values) == len(("errno", "strerror")) else Status(*values)
-            for path, values in zip(paths, found, strict=True)
-        ]
+    def look(self, search: Search) -> Sight:
+        """Look at a directory's files in one request; see Node.look."""
+        fields, data = self._ask("look", **vars(search))
+        directory, content = fields["directory"], fields["content"]
+        return Sight(
+            directory=directory,
+            files={
+                name: _error(values, f"{directory}/{name}") or Status(*values)
+                for name, values in fields["files"].items()
+            },
+            content=None if content is None else _error(content, search.content) or data,
+            has_beside=fields["has_beside"],
+        )
 
     def is_directory(self, path: str) -> bool:
         """Return whether the path leads to a directory."""
@@ -159,6 +164,11 @@ class RemoteNode:
         if "invalid" in answer.fields:
             raise ValueError(answer.fields["invalid"])
         return answer
+
+
+def _error(values: list[Any], path: str) -> OSError | None:
+    """Return the error that an agent tells of in place of something else, or None."""
+    return OSError(*values, path) if len(values) == len(("errno", "strerror")) else None
 
 
 class RemoteSession:
