@@ -30,6 +30,7 @@ class ResultCollector:
             self._session.seconds[kind] += seconds
         for method, seconds in getattr(report, "extstorage_times", {}).items():
             self._session.times.setdefault(method, []).extend(seconds)
+        self._session.figures |= getattr(report, "extstorage_figures", {})
         if reach := getattr(report, "extstorage_reach", None):
             self._session.reach.add(reach)
         data = getattr(report, "extstorage", None)

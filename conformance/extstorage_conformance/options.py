@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from extstorage_conformance import catalogue, configuration
 from extstorage_conformance.configuration import Configuration, ConfigurationError
 from extstorage_conformance.faults.done import Done
 from extstorage_conformance.faults.extent import Extent
+from extstorage_conformance.reports import comparison
 from extstorage_conformance.rules import Profile
 from extstorage_conformance.session import SEVERAL_NODES, ConformanceSession
 from extstorage_conformance.suite import Request
@@ -84,6 +86,11 @@ def add_options(parser: pytest.Parser) -> None:
             f"--extstorage-{name}", metavar="FILE", help=f"write the report as {what} to this file"
         )
     group.addoption(
+        "--extstorage-compare",
+        metavar="FILE",
+        help="say how the scripts' times differ from those in this JSON report of an earlier run",
+    )
+    group.addoption(
         "--extstorage-only",
         metavar="TRIAL",
         action="append",
@@ -126,6 +133,15 @@ def report_files(config: pytest.Config) -> dict[str, str]:
     return wanted
 
 
+def _previous_report(path: str | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    try:
+        return comparison.load(path)
+    except comparison.ComparisonError as error:
+        raise pytest.UsageError(f"--extstorage-compare={path}: {error}") from None
+
+
 def session_from(config: pytest.Config) -> ConformanceSession | None:
     """Return the session that the options ask for, or None; raises UsageError."""
     options = config.option
@@ -148,7 +164,8 @@ def session_from(config: pytest.Config) -> ConformanceSession | None:
         _nodes(options.extstorage_nodes),
         _extent(config, directory, profile),
     )
-    return ConformanceSession(request, profile, _chosen(options.extstorage_rule))
+    previous = _previous_report(options.extstorage_compare)
+    return ConformanceSession(request, profile, _chosen(options.extstorage_rule), previous)
 
 
 def _nodes(text: str | None) -> str | None:

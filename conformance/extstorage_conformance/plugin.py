@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,7 @@ from extstorage_conformance.faults.progress import show_progress
 from extstorage_conformance.options import add_options, report_files, session_from
 from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reap import reap
-from extstorage_conformance.reports import json_report, terminal
+from extstorage_conformance.reports import comparison, json_report, terminal
 from extstorage_conformance.reports.verdict import ExitCode
 from extstorage_conformance.rules import Rule, rule_of
 from extstorage_conformance.session import ConformanceSession, breaks_conformance
@@ -141,6 +141,7 @@ def pytest_runtest_makereport(
     if session is not None and call.when == "teardown":
         report.__dict__["extstorage_seconds"] = session.take_seconds(item)
         report.__dict__["extstorage_times"] = session.take_times(item)
+        report.__dict__["extstorage_figures"] = session.take_figures(item)
         report.__dict__["extstorage_reach"] = session.take_reach(item)
     return report
 
@@ -204,12 +205,7 @@ def _finish(session: pytest.Session, conformance: ConformanceSession) -> None:
     if wanted:
         from extstorage_conformance.reports import files  # noqa: PLC0415 - as in source()
 
-        report = json_report.document(
-            verdict, seconds=conformance.seconds, times=conformance.times, **_run_facts(conformance)
-        )
-        if conformance.reach:
-            report["faults"] = conformance.reach.document()
-        files.write(report, conformance.provider_directory, wanted)
+        files.write(_document(session.config, conformance), conformance.provider_directory, wanted)
     other_failures = session.testsfailed > len(_broken(conformance))
     ended_normally = session.exitstatus in (
         pytest.ExitCode.OK,
@@ -219,6 +215,25 @@ def _finish(session: pytest.Session, conformance: ConformanceSession) -> None:
     if ended_normally and not session.config.option.collectonly:
         own = ExitCode.DOES_NOT_CONFORM if other_failures else ExitCode.CONFORMS
         session.exitstatus = max(verdict.exit_code, own) if verdict.results else 3
+
+
+def _document(config: pytest.Config, conformance: ConformanceSession) -> dict[str, Any]:
+    """Return the report, with what was measured before if there is such a report."""
+    report = json_report.document(
+        conformance.verdict(),
+        seconds=conformance.seconds,
+        times=conformance.times,
+        figures=conformance.figures,
+        **_run_facts(conformance),
+    )
+    if conformance.reach:
+        report["faults"] = conformance.reach.document()
+    previous = conformance.previous
+    if previous is not None:
+        report["comparison"] = comparison.compare(
+            report, previous, config.option.extstorage_compare
+        )
+    return report
 
 
 def _broken(conformance: ConformanceSession) -> list[Result]:
@@ -248,6 +263,10 @@ def pytest_terminal_summary(
         )
     if session.reach:
         for line in session.reach.lines():
+            terminalreporter.write_line(line)
+    if config.option.extstorage_compare:
+        report = _document(config, session)
+        for line in comparison.lines(report["comparison"], report):
             terminalreporter.write_line(line)
     for line in terminal.lines(session.verdict(), **_run_facts(session)):
         terminalreporter.write_line(line)

@@ -41,20 +41,22 @@ _LARGEST_SCRIPT_BYTES = 1_000_000
 class ConformanceSession:
     """The rules chosen for this run, and their results so far.
 
-    ``seconds`` says where the time went: inside scripts, in device I/O, and in all; ``times``
-    holds, for each method, the seconds of its calls.
-    ``reach`` adds up the faults that were tried. ``unremoved`` names the volumes that the
-    provider refused to remove.
+    ``previous`` is the report of an earlier run to compare with. ``seconds`` says where the time
+    went: inside scripts, in device I/O, and in all; ``times`` holds, for each method, the seconds
+    of its calls, ``figures`` times in ms that rules have measured. ``reach`` adds up the faults
+    that were tried. ``unremoved`` names the volumes that the provider refused to remove.
     """
 
     request: Request
     profile: Profile
     chosen: frozenset[str]
+    previous: dict[str, Any] | None = None
     results: list[Result] = field(default_factory=list)
     seconds: dict[str, float] = field(
         default_factory=lambda: {"wall": 0.0, "scripts": 0.0, "devices": 0.0}
     )
     times: dict[str, list[float]] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
     unremoved: list[str] = field(default_factory=list)
     reach: Reach = field(default_factory=Reach)
     _suites: dict[str, Suite] = field(default_factory=dict)
@@ -164,6 +166,11 @@ class ConformanceSession:
         if subject is None or rule is None or rule.group == timings.OVERLAPPING_GROUP:
             return {}
         return timings.by_method(subject.calls)
+
+    def take_figures(self, item: pytest.Item) -> dict[str, float]:
+        """Return the times in ms that a test has measured for the report."""
+        subject = _subject(item)
+        return subject.figures if subject is not None else {}
 
     def take_reach(self, item: pytest.Item) -> dict[str, Any]:
         """Return the faults that a test tried, as a JSON object; empty if it tried none."""

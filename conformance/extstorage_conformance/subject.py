@@ -47,7 +47,8 @@ class Subject:
     Every volume is registered, in the run's journal too, before the script
     that makes it runs; ``restore`` removes what is registered, whatever came of
     the check. ``excused`` is set when the check ended early: what is left then
-    is no leak of its own. ``reach`` adds up the faults that the check tried.
+    is no leak of its own. ``reach`` adds up the faults that the check tried,
+    ``figures`` holds the times in ms that it measured, for the report.
     """
 
     def __init__(self, suite: Suite, nodes: tuple[SuiteNode, ...] | None = None) -> None:
@@ -64,6 +65,7 @@ class Subject:
         self.survey = suite.survey_of(self.nodes)
         self.baseline = self.survey.take()
         self.reach = Reach()
+        self.figures: dict[str, float] = {}
 
     @property
     def host(self) -> Host:

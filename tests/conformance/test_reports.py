@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+import jsonschema
 import pytest
 
 from extstorage_conformance.catalogue import rules
+from extstorage_conformance.faults.reach import Reach
 from extstorage_conformance.outcome import Outcome, Result
-from extstorage_conformance.reports import badge, html, json_report, sarif
+from extstorage_conformance.reports import badge, comparison, html, json_report, sarif
 from extstorage_conformance.reports.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ def document(*results: Result) -> dict[str, Any]:
         Verdict.of(results),
         seconds={"wall": 3.0, "scripts": 2.0, "devices": 0.5},
         times={"attach": [0.1] * 19 + [0.9]},
+        figures={"attach_of_the_only_volume_ms": 20.04},
         provider="pr<b>",
         release="3.0",
         profile="standard",
@@ -191,3 +195,96 @@ def test_file_that_cannot_be_written_is_told_before_the_run(
 
 def test_timings_are_median_and_95th_percentile() -> None:
     assert document()["timings"] == {"attach": {"calls": 20, "median_ms": 100.0, "p95_ms": 100.0}}
+
+
+def boundary(name: str, kind: str, text: str) -> dict[str, Any]:
+    return {"name": name, "kind": kind, "text": text, "changes": True, "outcome": 0}
+
+
+def test_page_shows_the_call_map_of_each_method_and_what_was_tried() -> None:
+    reach = Reach(
+        methods={
+            "grow": [
+                boundary("losetup#1", "command", "losetup --set-capacity /dev/<loop0>"),
+                boundary("openat /sys/loopN#1", "read", "openat(/sys/loop0)"),
+                boundary("openat /sys/loopN#2", "read", "openat(/sys/loop1)"),
+            ]
+        },
+        trials=[
+            {
+                "trial": f"grow {kind} losetup#1",
+                "method": "grow",
+                "kind": kind,
+                "boundary": "losetup#1",
+                "fired": True,
+                "broken": "",
+                "replay": "",
+            }
+            for kind in ("fail", "kill", "kill")
+        ],
+    )
+    report = document(*EVERY_OUTCOME) | {"faults": reach.document()}
+
+    page = Page(html.text(report))
+
+    shown = " ".join(" ".join(page.shown).split())
+    assert not page.open
+    assert "3 boundaries: 1 external commands and 2 system calls" in shown
+    assert "1 were broken; 1 more only read again" in shown
+    assert "losetup --set-capacity /dev/<loop0> 0 fail kill x2" in shown
+    assert "openat(/sys/loop0) and 1 alike" in shown
+
+
+def test_times_are_compared_with_an_earlier_run(tmp_path: Path) -> None:
+    before = document() | {
+        "timings": {"attach": {"calls": 2, "median_ms": 80.0, "p95_ms": 200.0}},
+        "figures": {"attach_of_the_only_volume_ms": 10.0, "of_an_old_rule_ms": 1.0},
+    }
+    file = tmp_path / "before.json"
+    file.write_text(json.dumps(before))
+
+    found = comparison.compare(document(), comparison.load(str(file)), "before.json")
+
+    median = {"now": 100.0, "before": 80.0, "times": 1.25}
+    assert found["timings"]["attach"]["median_ms"] == median
+    assert list(found["figures"]) == ["attach_of_the_only_volume_ms"]
+    assert list(comparison.lines(found, document())) == [
+        "times in ms, and in the run of before.json:",
+        "  attach   median 100.0 (was 80.0, +25 %), 95th percentile 100.0 (was 200.0, -50 %)",
+        "  attach of the only volume: 20.0 (was 10.0, +100 %)",
+    ]
+    assert "before.json" in html.text(document() | {"comparison": found})
+
+
+def test_comparison_names_what_makes_it_doubtful() -> None:
+    found = comparison.compare(document(), document() | {"profile": "full"}, "x")
+    assert next(comparison.lines(found, document())).endswith("x: (profile full)")
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"schema": "another"}'])
+def test_what_is_no_report_is_not_compared_with(workbench: Workbench, text: str | None) -> None:
+    file = workbench.directory / "before.json"
+    if text is not None:
+        file.write_text(text)
+
+    run = workbench.run(f"--extstorage-compare={file}")
+
+    assert run.exit_code == 4
+    assert f"--extstorage-compare={file}: expected " in run.output
+    assert "Traceback" not in run.output
+
+
+def test_run_tells_the_difference(workbench: Workbench) -> None:
+    rules = ("ES-CREATE-01", "ES-ATTACH-01")
+    first = workbench.run(rules=rules)
+    file = workbench.directory / "before.json"
+    file.write_text(json.dumps(first.report))
+
+    again = workbench.run(f"--extstorage-compare={file}", rules=rules)
+
+    assert again.report is not None
+    schema = files("extstorage_conformance.reports").joinpath("report.schema.json")
+    jsonschema.validate(again.report, json.loads(schema.read_text()))
+    assert set(again.report["comparison"]["timings"]) == set(again.report["timings"]) != set()
+    assert f"times in ms, and in the run of {file}:" in again.output
+    assert "median " in again.output

@@ -1,5 +1,7 @@
 """Rules about time: how long attach takes, and what it grows with.
 
+What is measured here stands in the JSON report, where --compare finds it in the next run.
+
 That each call ends is judged wherever a rule judges a call: [run] script_timeout is far below
 the 900 s that Ganeti waits. That calls do not wait for each other is ES-CONC-08's question, which
 holds one in midair: a time of many at once tells more of the node's processors than of a lock.
@@ -8,6 +10,8 @@ holds one in midair: a time of many at once tells more of the node's processors 
 from __future__ import annotations
 
 import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
@@ -23,6 +27,8 @@ _LONGEST_MEDIAN_S = 1.0
 _VOLUMES = 50
 _MOST_GROWTH = 2
 _MEASURABLE_S = 0.05
+_AT_ONCE = 16
+_MS = 1000
 
 
 def _attach_seconds(volume: Volume, repeats: int) -> list[float]:
@@ -65,8 +71,10 @@ def test_attach_does_not_grow_with_the_pool(subject: Subject) -> None:
     """
     volume = subject.attached()
     few = _quickest(volume)
+    subject.figures["attach_of_the_only_volume_ms"] = few * _MS
     others = [subject.created() for _ in range(_VOLUMES)]
     many = _quickest(volume)
+    subject.figures[f"attach_among_{_VOLUMES}_more_volumes_ms"] = many * _MS
     call = subject.calls[-1]
     for other in others:
         other.given("remove")
@@ -78,3 +86,37 @@ def test_attach_does_not_grow_with_the_pool(subject: Subject) -> None:
 
 def _quickest(volume: Volume) -> float:
     return min(_attach_seconds(volume, _REPEATS_IN_STANDARD))
+
+
+@rule(
+    "ES-PERF-04",
+    Level.MAY,
+    source="derived: a node that starts again attaches the disks of all its instances",
+    profile=Profile.FULL,
+    needs=("device",),
+)
+def test_sixteen_attach_at_once(subject: Subject) -> None:
+    """Sixteen attaches at once take no more than twice as long as one after another.
+
+    They may share locks and processors; but no script may fail, or sleep, because another one is
+    at work.
+    """
+    volumes = [subject.created() for _ in range(_AT_ONCE)]
+    started = time.monotonic()
+    for volume in volumes:
+        volume.attach()
+    in_turn = time.monotonic() - started
+    for volume in volumes:
+        volume.detach()
+    started = time.monotonic()
+    calls = [volume.prepare("attach") for volume in volumes]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        attached = list(pool.map(subject.execute, calls))
+    at_once = time.monotonic() - started
+    subject.figures[f"{_AT_ONCE}_attaches_in_turn_ms"] = in_turn * _MS
+    subject.figures[f"{_AT_ONCE}_attaches_at_once_ms"] = at_once * _MS
+    for call in attached:
+        subject.note(call)
+        judge.succeeds(call, "no two of them are for one volume")
+    got = f"{at_once:.2f} s at once, {in_turn:.2f} s in turn"
+    judge.holds(at_once < 2 * in_turn + _MEASURABLE_S, "no more than twice as long", got, call)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_ONLY_ASKS = ("read", "ask")
+ONLY_ASKS = ("read", "ask")
+"""Kinds of system calls that change nothing, wherever they are."""
 _LEAVES_NOTHING = ("read", "ask", "open", "sync", "lock")
 
 
@@ -100,7 +101,7 @@ class CallMap:
         """Yield the boundaries to fail; of reads that are alike the first one stands for all."""
         seen = set()
         for boundary in self.boundaries:
-            if boundary.kind in _ONLY_ASKS and boundary.key in seen:
+            if boundary.kind in ONLY_ASKS and boundary.key in seen:
                 continue
             seen.add(boundary.key)
             if not boundary.wraps and not (not boundary.is_command and (boundary.outcome or 0) < 0):

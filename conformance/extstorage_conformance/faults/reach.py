@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from extstorage_conformance.faults.boundary import ONLY_ASKS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -59,6 +61,7 @@ class Reach:
             "boundaries": len(boundaries),
             "commands": sum(each["kind"] == "command" for _, each in boundaries),
             "system_calls": sum(each["kind"] != "command" for _, each in boundaries),
+            "alike": sum(_is_alike(each) for _, each in boundaries),
             "boundaries_tried": sum((method, each["name"]) in tried for method, each in boundaries),
             "trials": len(self.trials) + self.skipped,
             "failures": kinds["fail"],
@@ -93,7 +96,8 @@ class Reach:
         yield (
             f"faults: {counts['boundaries']} boundaries of {len(self.methods)} methods"
             f" ({counts['commands']} commands, {counts['system_calls']} system calls),"
-            f" {counts['boundaries_tried']} of them tried; {counts['trials']} trials in"
+            f" {counts['boundaries_tried']} of them tried, {counts['alike']} reads like one before"
+            f" them; {counts['trials']} trials in"
             f" {self.seconds:.0f} s: {counts['failures']} failures, {counts['kills']} kills,"
             f" {counts['terminations']} SIGTERM, {counts['hangs']} hangs,"
             f" {counts['whole_call']} whole calls; {counts['not_reached']} did not come to pass"
@@ -102,6 +106,11 @@ class Reach:
             yield f"  {method:8} {len(boundaries):3}  {_sequence(boundaries)}"
         if self.skipped:
             yield f"faults: {self.skipped} trials had passed in the run that is resumed"
+
+
+def _is_alike(boundary: dict[str, Any]) -> bool:
+    """Return whether it only reads what the script has read before: the first stands for all."""
+    return boundary["kind"] in ONLY_ASKS and not boundary["name"].endswith("#1")
 
 
 def _sequence(boundaries: list[dict[str, Any]]) -> str:

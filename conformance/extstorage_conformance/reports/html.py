@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from collections import Counter
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import extstorage
+from extstorage_conformance.faults.boundary import ONLY_ASKS
 from extstorage_conformance.outcome import Outcome
 from extstorage_conformance.rules import REGISTRY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TITLES = {
     ("failed", "MUST"): "Broken",
@@ -45,6 +51,7 @@ def text(report: dict[str, Any]) -> str:
         sections=_sections(report["rules"]),
         levels=_levels(report["rules"]),
         known=REGISTRY,
+        maps=list(_call_maps(report.get("faults", {}))),
         detail=_detail,
         version=extstorage.__version__,
         written=dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -61,6 +68,35 @@ def _sections(results: list[dict[str, Any]]) -> list[tuple[str, str, list[dict[s
         if mine:
             sections.append((title, outcome, mine))
     return sections
+
+
+def _call_maps(faults: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield each method with its boundaries in their order, and how each of them was tried."""
+    tried: dict[tuple[str, str], Counter[str]] = {}
+    for trial in faults.get("trials", ()):
+        if trial["fired"]:
+            kinds = tried.setdefault((trial["method"], trial["boundary"]), Counter())
+            kinds[trial["kind"]] += 1
+    for method, boundaries in faults.get("methods", {}).items():
+        yield (
+            method,
+            [
+                {**each, "tried": tried.get((method, each["name"]), Counter())}
+                for each in _without_repetition(boundaries)
+            ],
+        )
+
+
+def _without_repetition(boundaries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the boundaries; of reads in a row that are alike the first, and how many they are."""
+
+    def what(boundary: dict[str, Any]) -> str:
+        name = str(boundary["name"])
+        return name.rpartition("#")[0] if boundary["kind"] in ONLY_ASKS else name
+
+    for _, same in groupby(boundaries, key=what):
+        first, *others = same
+        yield {**first, "times": 1 + len(others)}
 
 
 def _detail(result: dict[str, Any]) -> str:

@@ -17,13 +17,15 @@ def document(
     *,
     seconds: dict[str, float],
     times: dict[str, list[float]],
+    figures: dict[str, float],
     provider: str,
     release: str,
     profile: str,
 ) -> dict[str, Any]:
     """Return the report as a JSON object.
 
-    ``seconds`` says where the run's time went, ``times`` how long the calls of each method took.
+    ``seconds`` says where the run's time went, ``times`` how long the calls of each method took,
+    ``figures`` what rules have measured in ms.
     """
     return {
         "schema": SCHEMA,
@@ -34,5 +36,6 @@ def document(
         "counts": verdict.counts(),
         "seconds": {kind: round(spent, 3) for kind, spent in seconds.items()},
         "timings": timings.summary(times),
+        "figures": {name: round(figure, 1) for name, figure in sorted(figures.items())},
         "rules": [result.to_json() for result in verdict.results],
     }

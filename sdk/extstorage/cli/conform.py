@@ -71,6 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, what in _REPORTS.items():
         parser.add_argument(f"--{name}", metavar="FILE", help=f"write {what} to this file")
     parser.add_argument(
+        "--compare",
+        metavar="FILE",
+        help="say how the scripts' times differ from those in this --json report of an earlier run",
+    )
+    parser.add_argument(
         "--junit", metavar="FILE", help="write JUnit's XML, as pytest does, to this file"
     )
     parser.add_argument(
@@ -89,6 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
         "config": arguments.config,
         "nodes": arguments.nodes,
         "release": arguments.release,
+        "compare": arguments.compare,
         **{name: getattr(arguments, name) for name in _REPORTS},
     }
     given = [f"--extstorage-{name}={value}" for name, value in options.items() if value is not None]
