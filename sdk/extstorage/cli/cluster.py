@@ -53,6 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 _POWER = {
     "kill": "cut a node's power: mappings and processes are gone",
     "boot": "start a node that was killed",
+    "cut-off": "cut a node's network: nothing reaches it, what runs there runs on",
+    "reconnect": "undo cut-off",
     "offline": "mark a node as offline: nothing is sent to it",
     "online": "undo offline",
 }
@@ -195,12 +197,15 @@ def _online(state: State, arguments: argparse.Namespace) -> int:
 
 def _machine(state: State, arguments: argparse.Namespace, act: Callable[[Machine], None]) -> int:
     if not machines.are_kept_up(state.cluster().nodes_spec):
-        raise CommandError("the power of these nodes is not in our hands: use --nodes namespaces:N")
+        raise CommandError(
+            "power and network of these nodes are not in our hands: make a cluster with"
+            " --nodes namespaces:N or guests:N"
+        )
     full = _node_name(arguments.node, [entry.name for entry in state.cluster().nodes])
     with machines.connected(state) as nodes:
         for node in nodes:
             if node.name == full:
-                act(node)  # type: ignore[arg-type]  # namespace nodes are machines
+                act(node)  # type: ignore[arg-type]  # nodes that are kept up are machines
     return 0
 
 
@@ -221,12 +226,22 @@ def _boot(state: State, arguments: argparse.Namespace) -> int:
     return _machine(state, arguments, act)
 
 
+def _cut_off(state: State, arguments: argparse.Namespace) -> int:
+    return _machine(state, arguments, lambda machine: machine.cut_off())
+
+
+def _reconnect(state: State, arguments: argparse.Namespace) -> int:
+    return _machine(state, arguments, lambda machine: machine.reconnect())
+
+
 _ACTIONS = {
     "info": _info,
     "destroy": _destroy,
     "install-provider": _install,
     "kill": _kill,
     "boot": _boot,
+    "cut-off": _cut_off,
+    "reconnect": _reconnect,
     "offline": _offline,
     "online": _online,
 }

@@ -62,18 +62,27 @@ def furnish(state: State, node: Node) -> None:
     """Give one node that is bare its log directory and all providers of the cluster."""
     cluster = state.cluster()
     node.make_directory(cluster.log_directory.format(node=node.name), 0o750)
-    if cluster.nodes_spec.startswith("namespaces"):
+    if _shares_files(cluster.nodes_spec):
         _share_pool(state, node)
     for provider in installed(state):
         install(state, node, provider)
 
 
+def _shares_files(nodes_spec: str) -> bool:
+    """Return whether such nodes have a directory of the same files, with locks that hold."""
+    wanted = spec.parse(nodes_spec)
+    return isinstance(wanted, spec.Namespaces) or (
+        isinstance(wanted, spec.Guests) and wanted.file_server
+    )
+
+
 def _share_pool(state: State, node: Node) -> None:
     """Have the loopback provider's volumes in the directory that all nodes share."""
-    pool = state.directory / "shared" / "loopback"
-    pool.mkdir(mode=0o700, exist_ok=True)
+    pool = f"{state.directory}/shared/loopback"
+    # Made by the node: what guests share is not on this machine.
+    node.make_directory(pool, 0o700)
     node.make_directory(POOL.rpartition("/")[0], 0o755)
-    node.run(Command(("ln", "-sfn", str(pool), POOL), _ENVIRONMENT, "/"))
+    node.run(Command(("ln", "-sfn", pool, POOL), _ENVIRONMENT, "/"))
 
 
 def installed(state: State) -> list[Path]:
