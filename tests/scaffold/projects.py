@@ -122,7 +122,7 @@ def lint(project: Path) -> list[str]:
         ("extstorage", "vendor", "--check", provider),
     ]
     if (provider / "lib/provider.sh").exists():
-        files = [provider / name for name in ("attach", "lib/provider.sh", "lib/development.sh")]
-        commands.append(("shellcheck", *files, *sorted((provider / "lib/extstorage").glob("*.sh"))))
+        files = sorted((provider / "lib").rglob("*.sh"))
+        commands.append(("shellcheck", provider / "attach", *files))
     done = [run(*command, cwd=project) for command in commands]
     return [f"{each.args}: {each.stdout}{each.stderr}" for each in done if each.returncode]

@@ -20,12 +20,10 @@ _DIRECTORY = Path(__file__).parent
 
 def render() -> dict[str, str]:
     """Return the files of this version's runtime by their names."""
-    generated = {"extstorage.sh": _list_variables, "usage.sh": _usage}
     files = {}
     for path in (_DIRECTORY / "MANUAL", *sorted(_DIRECTORY.glob("*.sh"))):
         text = _filled_in(path.read_text(encoding="ascii"))
-        more = generated.get(path.name)
-        files[path.name] = f"{text}\n{more()}\n" if more else text
+        files[path.name] = f"{text}\n{_usage()}\n" if path.name == "usage.sh" else text
     return files
 
 
@@ -40,6 +38,8 @@ def _filled_in(text: str) -> str:
         "METADATA_LENGTH": METADATA_LENGTH,
         "NAMES": " | ".join(f"{name}:*" for name in kinds["volume_name"]),
         "SIZES": " | ".join(f"{name}:*" for name in kinds["size"]),
+        "NEEDS": "\n    ".join(_needs()),
+        "NOT_ALWAYS_SENT": " ".join(_not_always_sent()),
         "KINDS": "\n    ".join(
             f"{' | '.join(names)}) es_check_{kind} ;;" for kind, names in kinds.items()
         ),
@@ -57,20 +57,22 @@ def _variables_of_kind(kind: str) -> list[str]:
     return [name for name, reader in READERS.items() if reader.__name__ == kind]
 
 
-def _list_variables() -> str:
-    """Return the function that lists what a method needs, and what it is not sent."""
-    lines = ["es_list_variables() {", "    case $es_method in"]
+def _needs() -> list[str]:
+    """Return the cases of what methods need; those that need the same share one."""
+    cases: dict[str, list[str]] = {}
     for method in METHOD_NAMES:
         sent = {variable.name for variable in variables_of(method)}
-        not_sent = [name for name in VARIABLE_NAMES if name not in sent]
-        lines += [
-            f"    {method})",
-            f"        es_needs='{' '.join(required_variables(method))}'",
-            f"        es_not_sent='{' '.join(not_sent)}'",
-            "        ;;",
-        ]
-    lines += ["    *) es_load complaints && es_refuse_method ;;", "    esac", "}"]
-    return "\n".join(lines)
+        others = [name for name in VARIABLE_NAMES if name not in {*sent, *_not_always_sent()}]
+        commands = [f"es_needs='{' '.join(required_variables(method))}'"]
+        commands += [f"&& unset {' '.join(others)}"] if others else []
+        cases.setdefault(" ".join(commands), []).append(method)
+    return [f"{' | '.join(names)}) {commands} ;;" for commands, names in cases.items()]
+
+
+def _not_always_sent() -> list[str]:
+    """Return the variables that go to the methods that need them, and to no other."""
+    sent = {name for method in METHOD_NAMES for name in required_variables(method)}
+    return [name for name in VARIABLE_NAMES if name in sent]
 
 
 def _usage() -> str:

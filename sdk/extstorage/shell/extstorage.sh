@@ -5,8 +5,7 @@
 
 set -eu
 # The node daemon's environment is inherited: nothing of it may change a result.
-LC_ALL=C
-export LC_ALL
+export LC_ALL=C
 unset CDPATH TMPDIR POSIXLY_CORRECT BLOCKSIZE BLOCK_SIZE GREP_OPTIONS
 umask 077
 # The answer has a descriptor of its own, so that no program can add to it.
@@ -80,8 +79,10 @@ parameter() {
 
 # Values that need no closer look are passed here; the others are told why not.
 es_read_variables() {
-    es_list_variables
-    # shellcheck disable=SC2086 # words
+    case $es_method in
+    @NEEDS@
+    *) es_load complaints && es_refuse_method ;;
+    esac
     for es_variable in $es_needs; do
         eval "es_value=\${$es_variable-}"
         case $es_variable:$es_value in
@@ -100,6 +101,10 @@ es_read_variables() {
         esac
         es_load variables && es_check_variable
     done
-    # shellcheck disable=SC2086 # words
-    unset $es_not_sent
+    for es_variable in @NOT_ALWAYS_SENT@; do
+        case " $es_needs " in
+        *" $es_variable "*) ;;
+        *) unset "$es_variable" ;;
+        esac
+    done
 }
