@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import power_cuts
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -18,6 +20,11 @@ _ALLOWED_IN_CI: tuple[str, ...] = ()
 def pytest_configure() -> None:
     # A shell's background job ignores SIGINT, and so would all that tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if power_cuts.made():
+        terminalreporter.write_line(f"power cuts: {power_cuts.made()}")
 
 
 def _forbidden(reason: str) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from extstorage.nodes.guests import GuestNode, GuestNodes
 from extstorage.nodes.node import NodeUnreachable
+from tests import power_cuts
 from tests.nodes.conftest import need_guests
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def test_synced_blocks_outlive_a_power_cut(group: GuestNodes, directory: Path, b
     while count(path) < blocks:
         assert time.monotonic() < give_up
         time.sleep(0.005)
-    writer.kill()
+    power_cuts.cut(writer)
     thread.join()
     assert cut == [True]
     written = count(path)

@@ -15,6 +15,7 @@ import pytest
 
 from extstorage.nodes.guests import GuestNodes, missing
 from extstorage.nodes.node import Command
+from tests import power_cuts
 from tests.reference_providers.nodes import Answer
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class LvmNode:
 
     def power_cut(self) -> None:
         """Lose all that is not on a disk."""
-        self.guest.kill()
+        power_cuts.cut(self.guest)
 
     def boot(self) -> None:
         """Come back after a power cut."""

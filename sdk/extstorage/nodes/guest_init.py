@@ -44,6 +44,8 @@ activation {
     udev_rules = 0
     verify_udev_operations = 1
     monitoring = 0
+    # Nothing is swapped out here; what LVM would touch beforehand costs more than its work.
+    reserved_memory = 256
 }
 devices {
     obtain_device_list_from_udev = 0

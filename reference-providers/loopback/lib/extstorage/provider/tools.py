@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 
 from extstorage.provider.errors import ProviderError
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     Held = Lock | VolumeLock
 
 TIMEOUT_S = 300.0
+_KILL = 9  # SIGKILL everywhere; the module signal takes as long to import as this whole runtime
 _SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -94,7 +94,7 @@ def _wait(process: int, timeout_s: float) -> int:
         poll = select.poll()
         poll.register(handle, select.POLLIN)
         if not poll.poll(timeout_s * 1000):
-            os.killpg(process, signal.SIGKILL)
+            os.killpg(process, _KILL)
     finally:
         os.close(handle)
         _, status = os.waitpid(process, 0)
@@ -108,7 +108,7 @@ def _text(descriptor: int) -> str:
 
 def _failure(program: str, status: int, errors: str, timeout_s: float) -> str:
     how = f"exit code {status}" if status > 0 else f"signal {-status}"
-    if status == -signal.SIGKILL:
+    if status == -_KILL:
         how += f" (killed after {timeout_s:g} s, or by someone else)"
     lines = errors.split("\n")
     said = [line.strip() for line in lines if line.strip()]
