@@ -27,7 +27,7 @@ BELOW: dict[str, set[str]] = {
     "vendoring": {"contract", "shell"},
     "resources": set(),
     "lint": {"contract", "host", "vendoring"},
-    "doctor": {"contract", "host", "lint"},
+    "doctor": {"contract", "host", "lint", "nodes"},
     "scaffold": {"contract", "resources", "vendoring"},
     "cli": {
         *("cluster", "contract", "doctor", "host", "lint", "nodes", "resources", "scaffold"),

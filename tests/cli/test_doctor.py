@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from extstorage.doctor.abilities import examine
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -45,6 +47,28 @@ def test_programs_that_a_provider_lacks(extstorage: Command, provider: Path) -> 
     assert "good: called in grow" in completed.stdout
     if "no  zpool" in completed.stdout:
         assert "zfsutils-linux" in completed.stdout.splitlines()[-1]
+
+
+def test_guests_lack_what_nodes_say_they_lack(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> str:
+        return "guests need mkfs.ext4: apt-get install e2fsprogs"
+
+    monkeypatch.setattr("extstorage.nodes.guests.missing", missing)
+    told = {one.name: one for one in examine()}["guests"]
+
+    assert (told.missing, told.packages) == (missing(), ("e2fsprogs",))
+
+
+def test_sanlock_is_a_program_and_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> None:
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr("ctypes.CDLL", absent)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    told = {one.name: one for one in examine()}["sanlock"]
+
+    assert told.packages == ("sanlock", "libsanlock-client1")
+    assert told.missing == "not installed: sanlock, libsanlock-client1"
 
 
 @pytest.mark.parametrize("directory", ["no-such-directory", "/etc/passwd"])

@@ -3,6 +3,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import jsonschema
+
+from tests.sarif_schema import SCHEMA
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -50,6 +54,7 @@ def test_sarif(extstorage: Command, provider: Path) -> None:
 
     completed = extstorage("lint", provider, "--sarif")
 
+    jsonschema.validate(json.loads(completed.stdout), SCHEMA)
     run = json.loads(completed.stdout)["runs"][0]
     assert completed.returncode == 1
     assert [one["ruleId"] for one in run["results"]] == ["ES-DISC-04"]
@@ -60,7 +65,9 @@ def test_sarif_names_files_below_the_current_directory(extstorage: Command, prov
     (provider / "setinfo").chmod(0o644)
     inside = provider.rename(extstorage.directory / "my provider")
 
-    run = json.loads(extstorage("lint", inside, "--sarif").stdout)["runs"][0]
+    whole = json.loads(extstorage("lint", inside, "--sarif").stdout)
+    jsonschema.validate(whole, SCHEMA)
+    run = whole["runs"][0]
 
     uris = [
         one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in run["results"]

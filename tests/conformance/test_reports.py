@@ -17,6 +17,7 @@ from extstorage_conformance.faults.reach import Reach
 from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reports import badge, comparison, html, json_report, sarif
 from extstorage_conformance.reports.verdict import Verdict
+from tests.sarif_schema import SCHEMA
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +97,9 @@ def test_page_of_an_empty_run() -> None:
 
 
 def test_sarif_has_what_a_scanner_shows(tmp_path: Path) -> None:
-    run = json.loads(sarif.text(document(*EVERY_OUTCOME), tmp_path))["runs"][0]
+    whole = json.loads(sarif.text(document(*EVERY_OUTCOME), tmp_path))
+    jsonschema.validate(whole, SCHEMA)
+    run = whole["runs"][0]
     ids = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
 
     assert [(one["ruleId"], one["level"]) for one in run["results"]] == [

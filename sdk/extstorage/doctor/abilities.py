@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from extstorage.lint import CannotLint
 from extstorage.lint.scripts import shellcheck
+from extstorage.nodes import guests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 10
 _GANETI = Path("/usr/share/ganeti")
 _OLD_PYTHONS = ("python3.9", "python3.10", "pypy3")
+_SANLOCK_LIBRARY = "libsanlock_client.so.1"
 _SHELLS = ("dash", "bash", "busybox", "ksh", "mksh")
 
 
@@ -108,6 +111,35 @@ def _namespaces() -> Ability:
         missing=reason and f"unshare fails: {reason}",
         packages=_absent("unshare", package="util-linux"),
         advice="as root; in a container with the capability SYS_ADMIN",
+    )
+
+
+def _guests() -> Ability:
+    reason = guests.missing() or ""
+    return Ability(
+        "guests",
+        "nodes with a kernel of their own: --nodes guests:N",
+        needed=False,
+        found="" if reason else "User-Mode Linux",
+        missing=reason,
+        packages=tuple(reason.partition("apt-get install ")[2].split()),
+    )
+
+
+def _sanlock() -> Ability:
+    # Debian's sanlock does not bring the library of its clients.
+    absent = [] if _which("sanlock") else ["sanlock"]
+    try:
+        ctypes.CDLL(_SANLOCK_LIBRARY)
+    except OSError:
+        absent.append("libsanlock-client1")
+    return Ability(
+        "sanlock",
+        "the reference provider lvm on several nodes: its leases",
+        needed=False,
+        found="" if absent else f"sanlock, {_SANLOCK_LIBRARY}",
+        missing=f"not installed: {', '.join(absent)}" if absent else "",
+        packages=tuple(absent),
     )
 
 
@@ -222,12 +254,9 @@ _LOOKS: tuple[Callable[[], Ability], ...] = (
         "real hosts as nodes: --nodes ssh:HOST,HOST",
         package="openssh-client",
     ),
-    _program(
-        "user-mode-linux",
-        "nodes with a kernel of their own: --nodes guests:N",
-        programs=("linux.uml",),
-    ),
+    _guests,
     _program("lvm", "the reference provider lvm", package="lvm2"),
+    _sanlock,
     _program("qemu-img", "providers with qcow2 or raw images of QEMU", package="qemu-utils"),
     _ganeti,
     _interpreters("shells", "scripts under each shell that nodes have", _SHELLS, enough=5),
