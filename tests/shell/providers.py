@@ -51,7 +51,7 @@ class ShellProvider:
     def __init__(self, directory: Path, shell: str) -> None:
         self.directory = directory
         self.state = f"/run/ganeti-extstorage/{directory.name}"
-        self._shell = SHELLS[shell]
+        self.shell = SHELLS[shell]
         directory.mkdir()
         vendor(directory, "sh")
 
@@ -67,7 +67,7 @@ class ShellProvider:
         script.write_text('. "${0%/*}/lib/provider.sh"\n')
         environment = {name: value for name, value in {**VARIABLES, **variables}.items() if value}
         return subprocess.run(
-            [*self._shell, str(script), *words],
+            [*self.shell, str(script), *words],
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -14,9 +14,10 @@ es_printable() {
     done
 }
 
+# A full log takes no message; it must not end the script before the exit code is known.
 es_say() {
     es_printable "$es_label: $1"
-    printf '%s\n' "$es_text" >&2
+    printf '%s\n' "$es_text" >&2 || :
 }
 
 # In a subshell `exit` ends only that, and a pipeline or a condition forgets its

@@ -11,10 +11,19 @@ if [ -z "$es_told$es_code$es_returned" ]; then
     es_say "$es_reason"
     es_code=1
 fi
+# Exit 0 only if the method came to its end, whatever has ended the script.
+[ -n "$es_returned" ] || : "${es_code:=1}"
 es_status=${es_code:-0}
 if [ "$es_status" -ne 0 ] && [ -n "$es_undo" ]; then (set +e; "$es_undo") || :; fi
 if [ -n "${temporary-}" ]; then rm -rf -- "$temporary" || :; fi
-if [ -e "$es_own.said" ]; then rm -f -- "$es_own.said" || :; fi
+if [ -e "$es_own.said" ]; then
+    set -- "$es_own.said"
+    for es_file in "$es_state"/.call.*; do # scripts that were killed have left theirs
+        es_number=${es_file##*/.call.}
+        [ -e "/proc/${es_number%%.*}" ] || set -- "$@" "$es_file"
+    done
+    rm -rf -- "$@" || :
+fi
 if [ -n "$es_lock" ]; then
     # Attach, which is called most, leaves the file to detach. After the others nothing may be
     # called on this node again: the volume may be removed on another one.

@@ -41,8 +41,10 @@ development_find() {
 
 development_lock() {
     development_find "$1"
-    { [ -e "$volume/data" ] && lock "$volume/lock" && [ -e "$volume/data" ]; } ||
-        fail "no such volume: $volume"
+    if [ -e "$volume/data" ]; then
+        lock "$volume/lock" || [ ! -e "$volume/data" ] || fail "cannot write to $volume"
+    fi
+    [ -e "$volume/data" ] || fail "no such volume: $volume" # it may just have been removed
 }
 
 # --- volumes ---------------------------------------------------------------
