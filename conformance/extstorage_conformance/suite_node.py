@@ -19,6 +19,7 @@ from extstorage_conformance.node_side import (
     files,
     found,
     guard,
+    kernel,
     mounts,
     processes,
     side,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from extstorage.host.provider import Provider
     from extstorage.nodes.node import Completed, Machine, PythonSession, SessionNode
 
-_MODULES = (stamps, found, block, files, mounts, processes, guard, devices, streams, side)
+_MODULES = (stamps, found, kernel, block, files, mounts, processes, guard, devices, streams, side)
 _FUNCTIONS = """
 _side = None
 def start(before):

@@ -77,7 +77,7 @@ def conform(
     completed = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
-            *("-c", os.devnull, f"--rootdir={directory}"),
+            *("-c", os.devnull, f"--rootdir={directory}", "--assert=plain"),
             f"--extstorage-provider={provider}",
             f"--extstorage-json={path}",
             *(f"--extstorage-rule={rule_id}" for rule_id in sorted(rule_ids)),

@@ -47,16 +47,22 @@ def items(owns: Callable[[str], bool], directories: Iterable[str], ignore: str) 
 
 
 def _walk(directory: str, depth: int | None, ignore: str) -> Iterator[str]:
-    try:
-        entries = list(os.scandir(directory))
-    except OSError:
-        return
-    for entry in entries:
-        if entry.path == ignore:
-            continue
-        yield entry.path
-        if depth != 1 and entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path, depth and depth - 1, ignore)
+    """Yield the paths below ``directory``, ``depth`` levels down, but for ``ignore``."""
+    level = [directory]
+    while level and depth != 0:
+        below = []
+        for parent in level:
+            try:
+                entries = os.scandir(parent)
+            except OSError:
+                continue
+            for entry in entries:
+                if entry.path != ignore:
+                    yield entry.path
+                    if entry.is_dir(follow_symlinks=False):
+                        below.append(entry.path)
+        level = below
+        depth = depth and depth - 1
 
 
 def release(name: str) -> None:

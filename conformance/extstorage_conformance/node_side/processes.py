@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage_conformance.node_side.found import HOOK_PROCESS, Found
+from extstorage_conformance.node_side.kernel import content, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,23 +18,16 @@ if TYPE_CHECKING:
 
 def items(owns: Callable[[str], bool]) -> Iterator[Found]:
     """Yield the processes whose environment names a volume that ``owns`` accepts."""
-    for directory in Path("/proc").iterdir():
-        name = directory.name
-        if not name.isdigit() or int(name) == os.getpid():
+    for number in filter(str.isdigit, names("/proc")):
+        if int(number) == os.getpid():
             continue
-        environment = _read(directory / "environ")
+        environment = content(f"/proc/{number}/environ")
         if owns(environment):
             # No script is given that variable, every hook is.
             is_of_hook = "\0RUN_DIRECTORY=" in f"\0{environment}"
             kind = HOOK_PROCESS if is_of_hook else "process"
-            yield Found(kind, name, _read(directory / "cmdline").replace("\0", " "))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode(errors="replace")
-    except OSError:
-        return ""
+            command = content(f"/proc/{number}/cmdline").replace("\0", " ")
+            yield Found(kind, number, command)
 
 
 def release(name: str) -> None:
