@@ -121,10 +121,10 @@ def test_missing_tool_is_named(subject: Subject) -> None:
 def test_hanging_script_can_be_ended(subject: Subject) -> None:
     """A script that waits for a command or call that never returns ends when SIGTERM reaches it.
 
-    Ganeti gives scripts no time limit, so it is the operator who ends one, with its process group,
-    within five seconds. A limit of the script's own is as good. The same call succeeds then,
-    whatever else the script has left running: a tool in a session of its own must not hold the
-    volume's lock. What hangs inside the kernel no signal ends; that is not judged.
+    Ganeti gives scripts no time limit, so it is the operator who ends one: SIGTERM for its session,
+    the tools that it waits for included, has to do within five seconds. The same call succeeds
+    then, whatever else the script has left running: a tool in a session of its own must not hold
+    the volume's lock. What hangs inside the kernel no signal ends; that is not judged.
     """
     sweep(subject, SCENES, choices.hangs)
 

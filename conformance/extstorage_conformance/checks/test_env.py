@@ -46,6 +46,25 @@ _STRAY = {
         ("SIZE", "NEW_SIZE", "DEBUG", "VERBOSE", "TRACE", "RESULT", "STATUS", "RC"), "1"
     ),
 }
+_SETTINGS = {
+    "TMPDIR": "/nonexistent/tmp",
+    "HOME": "/nonexistent",
+    "CDPATH": "/:/usr",
+    "IFS": "/",
+    "POSIXLY_CORRECT": "1",
+    **dict.fromkeys(("BLOCKSIZE", "BLOCK_SIZE", "DF_BLOCK_SIZE", "DU_BLOCK_SIZE"), "1M"),
+    "LS_BLOCK_SIZE": "human-readable",
+    "QUOTING_STYLE": "c",
+    "TIME_STYLE": "iso",
+    "GREP_OPTIONS": "--color=always",
+    "COLUMNS": "20",
+    "TZ": "Pacific/Kiritimati",
+    "LANG": "de_DE.UTF-8",
+    "LANGUAGE": "de_DE",
+    "PYTHONOPTIMIZE": "2",
+}
+"""What an administrator has in a shell for himself. Not what runs code in every program (BASH_ENV,
+PYTHONPATH, LD_PRELOAD), as that is no setting; and LC_ALL and PATH are Ganeti's."""
 
 
 @rule("ES-ENV-01", Level.MUST, source="man ganeti-extstorage-interface(7) Common environment")
@@ -91,6 +110,24 @@ def test_stray_variables_do_not_matter(subject: Subject) -> None:
     unaffected_by(
         subject,
         lambda invocation: invocation.with_environment({**invocation.inherited, **_STRAY}),
+    )
+
+
+@rule(
+    "ES-ENV-19",
+    Level.SHOULD,
+    source=f"{_RUN_CMD} (reset_env=False)",
+    profile=Profile.STANDARD,
+)
+def test_settings_of_tools_do_not_matter(subject: Subject) -> None:
+    """What an administrator's shell tells tools changes nothing: TMPDIR, BLOCK_SIZE, TZ, COLUMNS.
+
+    A node daemon that was started by hand has them, and so has every script. A temporary directory
+    that is there at the login only, sizes in other units and cut columns are what comes of it.
+    """
+    unaffected_by(
+        subject,
+        lambda invocation: invocation.with_environment({**invocation.inherited, **_SETTINGS}),
     )
 
 

@@ -86,7 +86,7 @@ def _judge(scene: Scene, trial: Trial, traced: Traced) -> None:
     call = traced.call
     if traced.stubborn:
         raise Violation(
-            "the script to end when SIGTERM reaches it", f"none in {LINGER_S:g} s", call
+            "the script to end when SIGTERM reaches it", f"no end within {LINGER_S:g} s", call
         )
     if call.timed_out or not trial.fault.is_signal:
         judge.ended(call)

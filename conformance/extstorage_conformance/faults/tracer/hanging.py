@@ -20,15 +20,18 @@ _FORGOTTEN_S = 600.0
 
 
 class Hanging:
-    """Ends a script that hangs as an operator would: SIGTERM for its process group, and a wait.
+    """Ends a script that hangs as an operator would: SIGTERM for its session, and a wait.
 
-    ``end_all`` sends SIGKILL to all that is left. ``stubborn`` says whether the script went on
-    for the plan's ``linger`` seconds after SIGTERM.
+    Not only for its process group: a tool that a script gives a time limit has one of its own.
+    ``terminate`` sends that, ``end_all`` SIGKILL to all that is left. ``stubborn`` says whether
+    the script went on for the plan's ``linger`` seconds after SIGTERM.
     """
 
-    def __init__(self, plan: Plan, group: int, end_all: Callable[[], None]) -> None:
+    def __init__(
+        self, plan: Plan, terminate: Callable[[], None], end_all: Callable[[], None]
+    ) -> None:
         self._plan = plan
-        self._group = group
+        self._terminate = terminate
         self._end_all = end_all
         self._waits_s = 0.0
         self.stubborn = False
@@ -36,11 +39,11 @@ class Hanging:
     def begins(self) -> None:
         """Note that the step hangs now."""
         if self._plan.patience:
-            _after(self._plan.patience, self._terminate)
+            _after(self._plan.patience, self._end_script)
 
-    def _terminate(self) -> None:
+    def _end_script(self) -> None:
         _after(self._plan.linger, self._lose_patience)
-        os.killpg(self._group, signal.SIGTERM)
+        self._terminate()
 
     def _lose_patience(self) -> None:
         self.stubborn = True

@@ -62,7 +62,7 @@ class Tracing:
         self._started = False
         self.steps = Steps(plan.names)
         self.sightings = Sightings() if plan.watches else None
-        self.hanging = Hanging(plan, self._group, self._end_all)
+        self.hanging = Hanging(plan, self._terminate_session, self._end_all)
         self.fired = False
         self.taken = 0
         self.said = 0
@@ -86,7 +86,7 @@ class Tracing:
 
     def _end_all(self) -> None:
         for process in [*self._processes, *self._early]:
-            _kill(process)
+            _signal(process, signal.SIGKILL)
 
     def _stopped(self, process: int, status: int) -> None:
         if process not in self._processes:
@@ -323,9 +323,15 @@ class Tracing:
         if self._plan.signal != signal.SIGKILL:
             os.killpg(self._group, self._plan.signal)
             return
+        self._signal_session(signal.SIGKILL)
+
+    def _terminate_session(self) -> None:
+        self._signal_session(signal.SIGTERM)
+
+    def _signal_session(self, number: signal.Signals) -> None:
         for process in [*self._processes, *self._early]:
             if self._is_of_session(process):
-                _kill(process)
+                _signal(process, number)
 
     def _is_of_session(self, process: int) -> bool:
         try:
@@ -334,9 +340,9 @@ class Tracing:
             return False
 
 
-def _kill(process: int) -> None:
+def _signal(process: int, number: signal.Signals) -> None:
     try:
-        os.kill(process, signal.SIGKILL)
+        os.kill(process, number)
     except ProcessLookupError:
         pass
 
