@@ -184,7 +184,10 @@ def test_two_commands_at_once(shell: Shell, name: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("startup", "nosuch"), "Instance 'nosuch' not known"),
+        (("startup", "nosuch"), "Selection filter does not match any instances"),
+        (("shutdown",), "No instance names passed"),
+        (("list", "nosuch"), "Instance name nosuch not found"),
+        (("info", "nosuch"), "Instance 'nosuch' not known"),
         (("migrate", "-n", "node9", "NAME"), "Node 'node9' not known"),
         (("migrate", "-n", "node1", "NAME"), "to its primary (node1.example.com)"),
         (("grow-disk", "NAME", "7", "1G"), "Invalid disk index: 7"),
@@ -216,6 +219,14 @@ def test_bad_input(shell: Shell, standing: str, words: tuple[str, ...], said: st
 
     assert said in refused
     assert shell.do("gnt-instance", "list") == before
+
+
+def test_several_instances_are_asked_about(shell: Shell, standing: str, name: str) -> None:
+    said = shell.do("gnt-instance", "startup", "--force-multiple", name, standing, name, "nosuch")
+
+    assert said.startswith("Submitted jobs ")
+    assert said.count("Waiting for job ") == 2
+    assert "nosuch" not in said
 
 
 def test_options_without_meaning_are_refused_by_name(shell: Shell, standing: str) -> None:

@@ -176,7 +176,16 @@ MORE: dict[str, list[str]] = {
         f"{ADD} {_ONE}",
         f"gnt-instance remove -f {_ONE}",
         f"gnt-instance startup {_ONE}",
+        f"gnt-instance reinstall -f {_ONE}",
+        f"gnt-instance list {_ONE}",
+        f"gnt-instance info {_ONE}",
         f"gnt-instance grow-disk {_ONE} 0 1G",
+        f"{ADD} --disk=0:{DISK} {_ONE}",
+        f"{ADD} --disk=0:{DISK} {_TWO}",
+        f"gnt-instance startup {_ONE} nosuch",
+        f"gnt-instance startup --force-multiple {_TWO} {_ONE}",
+        _remove(_TWO),
+        _remove(),
     ],
     "replace and move": [
         f"{ADD} --disk=0:{DISK} {_ONE}",
@@ -184,7 +193,8 @@ MORE: dict[str, list[str]] = {
         f"gnt-instance replace-disks -n node2 {_ONE}",
         f"gnt-instance move -f -n node2 {_ONE}",
         "gnt-cluster verify-disks",
-        "gnt-node migrate -f node1",
+        # To which node hail would send it depends on the machine's memory.
+        "gnt-node migrate -f -n node3 node1",
         _remove(),
     ],
 }

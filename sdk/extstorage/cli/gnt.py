@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from extstorage.cli import resident
 from extstorage.cli.errors import CannotRun, CommandError, UsageError
 from extstorage.cli.gnt_options import CommandLine, Values
+from extstorage.cli.questions import ask
 from extstorage.cluster import location, machines, trace
-from extstorage.cluster.errors import GanetiError, StateError
+from extstorage.cluster.errors import GanetiError, OpPrereqError, StateError
 from extstorage.cluster.session import Session, full_name
 from extstorage.cluster.state import State, find
 from extstorage.nodes.node import NodeError
@@ -55,7 +56,7 @@ class Command:
         locks: How many of the first arguments are instances that are changed; None if the act
             locks the whole cluster itself.
         subjects: Returns the instances that it is about, where the arguments do not name them.
-        many: Whether each argument is an instance with a job of its own.
+        many: What it does, if each argument is an instance with a job of its own.
         dry_run: Whether it has ``--dry-run``.
     """
 
@@ -64,7 +65,7 @@ class Command:
     options: Callable[[CommandLine], None] = field(default=lambda _line: None)
     words: int | None = 1
     locks: int | None = 1
-    many: bool = False
+    many: str = ""
     dry_run: bool = True
     subjects: Callable[[State, Sequence[str]], Sequence[str]] | None = None
 
@@ -214,12 +215,36 @@ class _Run:
         self._told: list[str] = []
 
     def run(self, options: Values, arguments: Sequence[str]) -> int:
+        if self._command.many:
+            arguments = self._chosen(arguments)
         if self._command.dry_run and options.dry_run:
             return self._plan(options, arguments)
         if not self._command.many:
             return self._one(options, arguments)
-        statuses = [self._job_for(options, name) for name in arguments]
-        return max(statuses)
+        if len(arguments) > 1 and not (options.force_multiple or self._confirmed(arguments)):
+            return 1
+        numbers = [self._state.next_job() for _name in arguments]
+        if len(numbers) > 1:
+            self._tell(f"Submitted jobs {', '.join(map(str, numbers))}")
+        jobs = zip(numbers, arguments, strict=True)
+        return max([self._job_for(options, number, name) for number, name in jobs])
+
+    def _chosen(self, given: Sequence[str]) -> list[str]:
+        """Return the instances that are meant; Ganeti overlooks a name that is none's."""
+        if not given:
+            raise OpPrereqError("No instance names passed")
+        wanted = {full_name(self._state, name) for name in given}
+        found = [name for name in self._state.instance_names() if name in wanted]
+        if not found:
+            raise OpPrereqError("Selection filter does not match any instances")
+        return found
+
+    def _confirmed(self, names: Sequence[str]) -> bool:
+        affected = "\n".join(f"  {name}" for name in names)
+        return ask(
+            f"The {self._command.many} will operate on {len(names)} instances.\n"
+            f"Do you want to continue?\nAffected instances:\n{affected}"
+        )
 
     def _tell(self, text: str) -> None:
         self._told.append(text)
@@ -249,8 +274,7 @@ class _Run:
                 trace.append(Path(options.trace), record)
         return status
 
-    def _job_for(self, options: Values, name: str) -> int:
-        number = self._state.next_job()
+    def _job_for(self, options: Values, number: int, name: str) -> int:
         self._tell(f"Waiting for job {number} for {name} ...")
         try:
             return self._one(options, [name])

@@ -51,7 +51,8 @@ def _no_wait(line: CommandLine) -> None:
 
 
 def _selection(line: CommandLine) -> None:
-    line.ignored("--force-multiple", "--instance")
+    line.ignored("--instance")
+    line.add_option("--force-multiple", action="store_true", help="do not ask about several")
     line.refuse(
         _NOT_SELECTED, "--primary", "--secondary", "--node", "--all", "--node-tags",
         "--pri-node-tags", "--sec-node-tags", "--tags",
@@ -348,9 +349,9 @@ COMMANDS = {
         gnt_instance_disks.add_options,
     ),
     "remove": Command(_INSTANCE, _remove, _remove_options),
-    "startup": Command("<instance>...", _startup, _startup_options, words=None, many=True),
-    "shutdown": Command("<instance>...", _shutdown, _shutdown_options, words=None, many=True),
-    "reboot": Command("<instance>...", _reboot, _reboot_options, words=None, many=True),
+    "startup": Command("<instance>...", _startup, _startup_options, words=None, many="startup"),
+    "shutdown": Command("<instance>...", _shutdown, _shutdown_options, words=None, many="shutdown"),
+    "reboot": Command("<instance>...", _reboot, _reboot_options, words=None, many="reboot"),
     "migrate": Command(_INSTANCE, _migrate, _migrate_options),
     "failover": Command(_INSTANCE, _failover, _failover_options),
     "replace-disks": Command(_INSTANCE, _replace_disks, _replace_disks_options, dry_run=False),
@@ -365,7 +366,9 @@ COMMANDS = {
         gnt_instance_disks.modify_options,
     ),
     "rename": Command("<old-name> <new-name>", _rename, _rename_options, words=2, locks=2),
-    "reinstall": Command("<instance>...", _reinstall, _reinstall_options, words=None, many=True),
+    "reinstall": Command(
+        "<instance>...", _reinstall, _reinstall_options, words=None, many="reinstall"
+    ),
     "recreate-disks": Command(
         _INSTANCE, gnt_instance_disks.recreate, gnt_instance_disks.recreate_options
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from extstorage.cluster.errors import OpPrereqError, RpcError, raising
+from extstorage.cluster.errors import UNKNOWN, OpPrereqError, RpcError, raising
 from extstorage.cluster.model import UP
 from extstorage.cluster.units import format_unit
 
@@ -171,7 +171,7 @@ def table(job: Job, names: Sequence[str], fields: Sequence[str]) -> list[list[st
     for field in fields:
         if field not in _TITLES:
             raise OpPrereqError(f"Unknown output fields selected: {field}")
-    chosen = [job.instance_name(name) for name in names] or job.state.instance_names()
+    chosen = [_named(job, name) for name in names] or job.state.instance_names()
     instances = [job.instance(name) for name in chosen]
     # Other nodes are not asked: what runs where no instance has its primary node runs unseen.
     primaries = {instance.primary_node for instance in instances}
@@ -181,6 +181,13 @@ def table(job: Job, names: Sequence[str], fields: Sequence[str]) -> list[list[st
         values = _fields(instance, _status(job, instance, where))
         rows.append([values[field]() for field in fields])
     return rows
+
+
+def _named(job: Job, name: str) -> str:
+    try:
+        return job.instance_name(name)
+    except OpPrereqError:
+        raise OpPrereqError(f"Instance name {name} not found", UNKNOWN) from None
 
 
 def aligned(rows: Sequence[Sequence[str]], fields: Sequence[str]) -> Iterator[str]:
