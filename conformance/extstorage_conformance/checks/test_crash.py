@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extstorage_conformance.faults import choices
+from extstorage_conformance.faults.clock import survive_jumps
 from extstorage_conformance.faults.corruption import survive_corruption
 from extstorage_conformance.faults.explanation import judge_explained
 from extstorage_conformance.faults.reboot import survive_reboot
@@ -200,3 +201,19 @@ def test_failing_tool_is_named(subject: Subject) -> None:
     /dev/null nobody can act on.
     """
     judge_explained(subject, SCENES)
+
+
+@rule(
+    "ES-CRASH-16",
+    Level.SHOULD,
+    source="derived: the clock of a node that was off, or asleep, is set when it is up",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_clock_may_jump(subject: Subject) -> None:
+    """When the time of day jumps by a day, forth or back, between calls or in one, all goes well.
+
+    Locks that expire, names made of the time and "the newest wins" are what it confuses. The times
+    of files stay those of the kernel.
+    """
+    survive_jumps(subject)

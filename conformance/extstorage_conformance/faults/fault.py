@@ -115,3 +115,10 @@ def read_only() -> Fault:
 def log_full() -> Fault:
     """Let nothing be written to standard output and error: their file system is full."""
     return Fault("log full", None, (("do", plan.LOG_FULL),))
+
+
+def clock(shift_s: int, after: int = 0) -> Fault:
+    """Let the time of day be ``shift_s`` seconds off once it has been read ``after`` times."""
+    where = " after its first reading" if after else ""
+    orders = (("clock", shift_s), ("after", after))
+    return Fault(f"the clock jumps by {shift_s} s{where}", None, orders)

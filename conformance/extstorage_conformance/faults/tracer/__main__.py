@@ -58,7 +58,7 @@ def _end_as(status: int) -> NoReturn:
 
 
 def _trace(orders: dict[str, object], argv: list[str], writer: int) -> NoReturn:
-    from extstorage_conformance.faults.tracer import kernel
+    from extstorage_conformance.faults.tracer import clock, kernel
     from extstorage_conformance.faults.tracer.calls import NUMBERS
     from extstorage_conformance.faults.tracer.memory import outputs_of
     from extstorage_conformance.faults.tracer.plan import Plan
@@ -68,7 +68,8 @@ def _trace(orders: dict[str, object], argv: list[str], writer: int) -> NoReturn:
         os.write(2, f"the tracer does not know {os.uname().machine}\n".encode())
         os._exit(CANNOT_TRACE)
     try:
-        script = _stopped_child(argv, NUMBERS.values())
+        watched = [*NUMBERS.values(), *(clock.NUMBERS if orders.get("clock") else ())]
+        script = _stopped_child(argv, watched)
         outputs = outputs_of(script)
         kernel.seize(script)
         os.kill(script, signal.SIGCONT)

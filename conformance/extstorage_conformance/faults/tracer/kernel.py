@@ -48,6 +48,7 @@ _WORDS = 27
 _RAX = 10
 _ARGUMENTS = (14, 13, 12, 7, 9, 8)  # rdi, rsi, rdx, r10, r8, r9
 _ORIG_RAX = 15
+_RSP = 19
 
 _PR_SET_SECCOMP = 22
 _PR_SET_NO_NEW_PRIVS = 38
@@ -121,6 +122,16 @@ class Registers:
     def result(self) -> int:
         """What the system call gave: minus an errno when it failed."""
         return ctypes.c_int64(self._words[_RAX]).value
+
+    @property
+    def stack(self) -> int:
+        """The stack pointer."""
+        return int(self._words[_RSP])
+
+    def give(self, result: int) -> None:
+        """Let the system call, which has ended, have given ``result``."""
+        self._words[_RAX] = result
+        self._store()
 
     def fail(self, error: int) -> None:
         """Let the system call, which has not begun, fail with ``error`` (an errno)."""

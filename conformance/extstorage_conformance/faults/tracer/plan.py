@@ -33,7 +33,8 @@ class Plan:
     ``do`` is what happens at the step that ``key`` and ``number`` name, or all the time; with
     before, during and after ``signal`` says which signal the whole script gets. After a step that
     hangs it gets SIGTERM when ``patience`` seconds have passed (0: never), and SIGKILL ``linger``
-    seconds later. ``watches`` is whether sightings are reported.
+    seconds later. ``clock`` is by how many seconds the time of day is off once it has been read
+    ``after`` times. ``watches`` is whether sightings are reported.
     """
 
     def __init__(self, data: dict[str, Any]) -> None:
@@ -52,6 +53,8 @@ class Plan:
         self.tool: str = data.get("tool", "")
         self.patience: float = data.get("patience", 0)
         self.linger: float = data.get("linger", 0)
+        self.clock: int = data.get("clock", 0)
+        self.after: int = data.get("after", 0)
         self.room: int = data.get("room", 0)
         self.watches: bool = data.get("watches", False)
 

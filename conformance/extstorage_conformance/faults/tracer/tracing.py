@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 
-from extstorage_conformance.faults.tracer import calls, kernel
+from extstorage_conformance.faults.tracer import calls, clock, kernel
 from extstorage_conformance.faults.tracer import plan as plans
 from extstorage_conformance.faults.tracer.hanging import Hanging
 from extstorage_conformance.faults.tracer.kernel import Registers
@@ -27,10 +27,11 @@ class Process:
     """One traced process (or thread).
 
     ``is_own`` tells the script's own code from the programs that it calls. ``commands`` are the
-    commands that it runs for, outermost first. ``step`` is what it is in the middle of.
+    commands that it runs for, outermost first. ``step`` is what it is in the middle of, ``asks``
+    the call, if it asks for the time.
     """
 
-    __slots__ = ("commands", "execs", "is_own", "step", "to_do")
+    __slots__ = ("asks", "commands", "execs", "is_own", "step", "to_do")
 
     def __init__(self, *, is_own: bool, commands: tuple[Step, ...] = ()) -> None:
         self.is_own = is_own
@@ -38,6 +39,7 @@ class Process:
         self.step: Step | None = None
         self.execs = False
         self.to_do = ""
+        self.asks: tuple[str, tuple[int, ...]] | None = None
 
 
 class Tracing:
@@ -62,6 +64,7 @@ class Tracing:
         self._started = False
         self.steps = Steps(plan.names)
         self.sightings = Sightings() if plan.watches else None
+        self.clock = clock.Clock(plan.clock, plan.after) if plan.clock else None
         self.hanging = Hanging(plan, self._terminate_session, self._end_all)
         self.fired = False
         self.taken = 0
@@ -129,6 +132,11 @@ class Tracing:
 
     def _enters(self, process: int) -> None:
         registers = Registers(process)
+        if registers.number in clock.NUMBERS:
+            of = self._processes[process]
+            of.asks = clock.NUMBERS[registers.number], registers.arguments
+            kernel.resume(process, to_syscall=True)
+            return
         name = calls.NAMES[registers.number]
         memory = Memory(process, self._outputs, self._plan.provider)
         if name in calls.EXECUTES:
@@ -259,6 +267,10 @@ class Tracing:
         if kernel.syscall_stop(process) == kernel.ENTRY:
             self._at_entry(process, of)
             return
+        if of.asks is not None:
+            self._has_asked(process, of.asks)
+            of.asks = None
+            return
         if of.to_do == plans.AFTER:
             of.to_do = ""
             self._signal_all()
@@ -269,6 +281,12 @@ class Tracing:
             kernel.resume(process, to_syscall=True)
         else:
             kernel.resume(process)
+
+    def _has_asked(self, process: int, asked: tuple[str, tuple[int, ...]]) -> None:
+        if self.clock is not None:
+            self.clock.has_read(process, *asked)
+            self.fired = self.fired or self.clock.read > self._plan.after
+        kernel.resume(process)
 
     def _at_exit(self, process: int, of: Process, step: Step) -> None:
         result = Registers(process).result
@@ -285,6 +303,8 @@ class Tracing:
     def _executed(self, process: int) -> None:
         """Take a process into the command that it has begun to run."""
         of = self._processes[process]
+        if self.clock is not None:
+            clock.hide_page(process)
         if of.execs and of.step is not None:
             of.is_own = False
             of.commands = (*of.commands, of.step)
