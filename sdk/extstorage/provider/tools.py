@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Held = Lock | VolumeLock
 
 TIMEOUT_S = 300.0
-_KILL = 9  # SIGKILL everywhere; the module signal takes as long to import as this whole runtime
+_KILL = 9  # SIGKILL everywhere; the module signal would bring in enum and collections
 _SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
