@@ -33,6 +33,10 @@ def rules_page() -> str:
         "# Rules",
         "",
         f"{len(rules)} rules: {', '.join(counts)}. `extstorage rules ID` prints one of them.",
+        "",
+        "A script is killed after `script_timeout` of conformance.toml (60 s unless it says",
+        "otherwise). No rule is tried again until it holds: one violation is a failure. What is",
+        "drawn at random is drawn from the run's seed (`--extstorage-seed`).",
     ]
     for group, members in groupby(rules, key=lambda rule: rule.group):
         lines += ["", f"## {group}"]
@@ -52,6 +56,8 @@ def _rule_lines(rule: Rule) -> Iterator[str]:
         "",
         f"Source: {rule.source}. Since Ganeti {rule.since}. Profile {rule.profile}.{needs}",
     )
+    if rule.rounds:
+        yield from ("", f"Rounds: {rule.rounds}.")
 
 
 def configuration_page() -> str:

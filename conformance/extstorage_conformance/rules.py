@@ -48,7 +48,9 @@ class Rule:
     and the reason. ``since`` is the first Ganeti release that it applies to.
     ``needs`` names optional methods and capabilities of conformance.toml
     without which the rule is not applicable. ``nodes`` is how many nodes the check
-    uses, ``power`` whether it switches one off.
+    uses, ``power`` whether it switches one off. ``rounds`` says how often a rule tries what can
+    come out differently each time, in the standard profile and in full; ``""``: it
+    runs one course, the same each time.
     """
 
     id: str
@@ -61,6 +63,7 @@ class Rule:
     needs: tuple[str, ...]
     nodes: int
     power: bool
+    rounds: str
     check: Check
 
     @property
@@ -82,6 +85,7 @@ class Rule:
             "needs": list(self.needs),
             "nodes": self.nodes,
             "power": self.power,
+            "rounds": self.rounds,
         }
 
 
@@ -98,6 +102,7 @@ def rule(
     needs: tuple[str, ...] = (),
     nodes: int = 1,
     power: bool = False,
+    rounds: str = "",
 ) -> Callable[[Check], Check]:
     """Register the decorated function as the check of rule ``rule_id``.
 
@@ -123,6 +128,7 @@ def rule(
             needs,
             nodes,
             power,
+            rounds,
             check,
         )
         return check

@@ -54,6 +54,7 @@ def _judge_nothing_new(subject: Subject, before: frozenset[Item], call: Call) ->
     source="lib/backend.py _RecursiveFindBD attaches for nearly every RPC; queries share locks",
     profile=Profile.STANDARD,
     needs=("device",),
+    rounds="16 at one moment 2 times (full: 20); held at 6 points (full: 50), drawn",
 )
 def test_attaches_of_one_volume_overlap(subject: Subject) -> None:
     """Attaches of one volume that overlap all succeed, print one path and make one mapping.
@@ -99,6 +100,7 @@ def _detached(volume: Volume) -> frozenset[Item]:
     source="derived: jobs on different instances run side by side on a node",
     profile=Profile.STANDARD,
     needs=("device",),
+    rounds="1 (full: 6) of 16 volumes",
 )
 def test_calls_for_many_volumes_overlap(subject: Subject) -> None:
     """Calls for different volumes that start at one moment all succeed, each volume with its own.
@@ -145,6 +147,7 @@ def _judge_own_devices(volumes: list[Volume], calls: list[Call]) -> None:
     source="derived: detach exits 0 when there is nothing to detach, whoever has detached it",
     profile=Profile.STANDARD,
     needs=("device",),
+    rounds="16 at one moment 2 times (full: 20); held at 6 points (full: 50), drawn",
 )
 def test_detaches_of_one_volume_overlap(subject: Subject) -> None:
     """Detaches of one volume that overlap all exit 0, and it is detached."""
@@ -181,6 +184,8 @@ def test_detaches_of_one_volume_overlap(subject: Subject) -> None:
     source="derived: a call that Ganeti gave up after its time limit still runs when others come",
     profile=Profile.STANDARD,
     needs=("device",),
+    rounds="each pair 2 times, 1 if the volume lives on (full: 100),"
+    " held at drawn points or at one moment",
 )
 def test_races_end_in_a_state_that_the_calls_tell(subject: Subject) -> None:
     """Two different calls for one volume that overlap leave what their exit statuses say.
@@ -203,6 +208,7 @@ def test_races_end_in_a_state_that_the_calls_tell(subject: Subject) -> None:
     source="derived: two volumes of one name are one volume too many, and lose data",
     profile=Profile.STANDARD,
     needs=("device",),
+    rounds="8 at one moment 2 times (full: 20); held at 6 points (full: 50), drawn",
 )
 def test_creates_of_one_name_make_one_volume(subject: Subject) -> None:
     """Creates of one name that overlap make one volume, whose data a slower create leaves alone.
@@ -257,6 +263,7 @@ def _created_and_written(volume: Volume) -> Call:
     source="derived: jobs on different instances run side by side on a node",
     profile=Profile.STANDARD,
     needs=("device",),
+    rounds="each method held at 2 points (full: 10), drawn",
 )
 def test_a_slow_call_loses_nothing_of_other_volumes(subject: Subject) -> None:
     """What is done to one volume stays done when a slower call for another began before it.
@@ -318,6 +325,7 @@ def _judge_change(made: Volume, gone: Volume, slow: Call) -> None:
     source="derived: a script is killed with its node daemon, or by the out-of-memory killer",
     profile=Profile.STANDARD,
     needs=("device",),
+    rounds="each method killed at 2 points (full: 12), drawn",
 )
 def test_locks_die_with_their_holder(subject: Subject) -> None:
     """After a script was killed, wherever it was, the next calls neither wait for it nor give up.
@@ -357,6 +365,7 @@ def _retried(method: str) -> tuple[str, ...]:
     source="derived: a job that holds up all others makes the whole cluster wait",
     profile=Profile.STANDARD,
     needs=("device",),
+    rounds="each method held at 3 points (full: 8), drawn; it may be waited for at half of them",
 )
 def test_slow_calls_do_not_hold_up_others(subject: Subject) -> None:
     """A call for one volume does not make the calls for another wait for its end.
@@ -393,6 +402,7 @@ def test_slow_calls_do_not_hold_up_others(subject: Subject) -> None:
     source="derived: an operator asks while a job runs, and both are right to do so",
     profile=Profile.FULL,
     needs=("device",),
+    rounds="each pair 10 times, held at drawn points or at one moment",
 )
 def test_what_succeeds_in_either_order_succeeds_together(subject: Subject) -> None:
     """Calls for one volume that succeed one after another, in either order, succeed together."""

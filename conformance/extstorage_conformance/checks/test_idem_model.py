@@ -21,6 +21,7 @@ _SEQUENCES = 40
     source="derived: Ganeti's operations follow each other in any order, on disks of any history",
     profile=Profile.FULL,
     needs=("device",),
+    rounds="forty sequences, drawn",
 )
 def test_drawn_sequences_end_as_the_contract_says(subject: Subject) -> None:
     """In any sequence of calls each does what the contract says, and no volume loses data.
@@ -37,6 +38,7 @@ def test_drawn_sequences_end_as_the_contract_says(subject: Subject) -> None:
     source="derived: a mistake of an administrator, or of a newer Ganeti, must not cost a volume",
     profile=Profile.FULL,
     needs=("device",),
+    rounds="forty sequences, drawn",
 )
 def test_invalid_calls_in_between_change_nothing(subject: Subject) -> None:
     """In any sequence of calls those that cannot be meant fail, and change nothing.

@@ -85,6 +85,7 @@ class Soak:
         """
         suite = Suite(self._request, self._request.nodes or LOCAL)
         keep_files_in(suite.run_directory)
+        self._started = time.monotonic()  # nodes may take longer to come up than a short soak
         try:
             before = suite.survey.take()
             while self._goes_on() and not self.soaked.failures:

@@ -49,6 +49,15 @@ def test_good_provider_stands_it(tmp_path: Path) -> None:
     assert not [path for path in tmp_path.iterdir() if path.name not in ("soak.json", "state")]
 
 
+def test_several_nodes_take_part(tmp_path: Path) -> None:
+    status, output, report = soak(tmp_path, PLAIN, "--for", "1s", "--nodes", "namespaces:2")
+
+    assert status == 0, output
+    assert report["sequences"] >= 4
+    assert report["races"] >= 4
+    assert not report["failures"]
+
+
 def test_failure_ends_it_with_a_script(tmp_path: Path) -> None:
     provider = build(MUTANTS / "attach-maps-again", tmp_path)
 
