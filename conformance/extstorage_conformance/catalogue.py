@@ -44,7 +44,7 @@ def explanation(rule_id: str) -> str:
         f"profile:  {rule.profile}",
         f"needs:    {', '.join(rule.needs) or 'nothing beyond the required methods'}",
         f"nodes:    {rule.nodes}{', one of which is switched off' if rule.power else ''}",
-        f"rounds:   {rule.rounds or 'one'}",
+        *([f"rounds:   {rule.rounds}"] if rule.rounds else []),
     ]
     return "\n".join(facts)
 

@@ -67,6 +67,7 @@ class _Worker:
     source="derived: many jobs run side by side on a node, each with a method of its own",
     profile=Profile.FULL,
     needs=("device",),
+    rounds="12 calls, drawn, for each of 32 volumes",
 )
 def test_mixed_calls_end_where_they_began(subject: Subject) -> None:
     """Thirty-two workers with a volume each make calls of all kinds at once, and nothing is lost.
