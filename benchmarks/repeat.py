@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from tests.mutants.build import MUTANTS, build, load
+from tests.mutants.test_matrix import forget_runs
 
 LOOPBACK = Path(__file__).parents[1] / "reference-providers/loopback"
 
@@ -60,14 +62,20 @@ def _verdicts(name: str, directory: Path, arguments: argparse.Namespace) -> dict
 
 def _judge(provider: Path, report: Path, rules: list[str], profile: str) -> None:
     report.unlink(missing_ok=True)
-    subprocess.run(
+    state = report.parent / "state"
+    completed = subprocess.run(
         [
             *(sys.executable, "-m", "extstorage", "conform", str(provider), "--profile", profile),
             *("--json", str(report), *(f"--rule={rule}" for rule in rules)),
         ],
+        env=os.environ | {"XDG_STATE_HOME": str(state)},
         capture_output=True,
+        text=True,
         check=False,
     )
+    forget_runs(state)
+    if not report.exists():
+        sys.exit(f"{provider.name} was not judged:\n{completed.stdout}{completed.stderr}")
 
 
 def _summary(seen: dict[str, Counter[str]]) -> str:
