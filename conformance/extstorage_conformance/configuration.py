@@ -129,7 +129,7 @@ NODES = {
     ),
 }
 TABLES = {"run": RUN, "capabilities": CAPABILITIES, "sizes": SIZES, "hooks": HOOKS, "nodes": NODES}
-_FREE_TABLES = ("parameters", "secrets", "invalid_values", "waivers")
+_FREE_TABLES = ("parameters", "other_pool", "secrets", "invalid_values", "waivers")
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class Waiver:
 class Configuration:
     """What conformance.toml says, defaults filled in.
 
-    ``parameters`` and ``inventory_directories`` may contain ``{run_directory}``,
+    ``parameters``, ``other_pool`` and ``inventory_directories`` may contain ``{run_directory}``,
     the directory that a run makes for itself and deletes at its end.
     """
 
@@ -165,6 +165,7 @@ class Configuration:
     hooks: dict[str, str]
     nodes: dict[str, Any]
     parameters: dict[str, str] = field(default_factory=dict)
+    other_pool: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     invalid_values: dict[str, list[str]] = field(default_factory=dict)
     waivers: dict[str, Waiver] = field(default_factory=dict)
@@ -237,6 +238,7 @@ def parse(data: dict[str, Any], where: str) -> Configuration:
     return Configuration(
         **checked,
         parameters=_strings(data.get("parameters", {}), f"{where}: [parameters]"),
+        other_pool=_strings(data.get("other_pool", {}), f"{where}: [other_pool]"),
         secrets=_secret_sources(data.get("secrets", {}), f"{where}: [secrets]"),
         invalid_values=_string_lists(data.get("invalid_values", {}), f"{where}: [invalid_values]"),
         waivers=_waivers(data.get("waivers", {}), f"{where}: [waivers]"),

@@ -70,6 +70,8 @@ def configuration_page() -> str:
         "",
         '- `[parameters]`: `name = "value"`, the parameters of every disk of the run.',
         "  `{run_directory}` stands for a directory that the run makes and deletes.",
+        '- `[other_pool]`: `name = "value"`: what differs from these parameters for a volume in',
+        "  another pool of the back end. Without it ES-PARAM-11 is not applicable.",
         '- `[secrets]`: `name = {env = "VARIABLE"}` or `{file = "PATH"}`: parameters whose',
         "  values are shown nowhere.",
         '- `[invalid_values]`: `name = ["value", ...]`: values that the provider must refuse.',

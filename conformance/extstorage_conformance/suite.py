@@ -53,6 +53,7 @@ class Suite:
     Attributes:
         node: The first node: all that needs one node only happens here.
         nodes: All of them.
+        other_pool: The parameters that lead to another pool; empty if none is configured.
         survey: The inventory of all nodes.
         unremoved: Names of the volumes that the provider refused to remove.
     """
@@ -80,6 +81,10 @@ class Suite:
             self.run, request.worker, self.source, self.run_directory, nodes=nodes
         )
         self.parameters = self.configuration.parameters_for(self.run_directory)
+        self.other_pool = {
+            name: expand(value, self.run_directory)
+            for name, value in self.configuration.other_pool.items()
+        }
         self.survey = Survey(
             self.namer,
             self.run_directory,

@@ -14,11 +14,14 @@ from extstorage_conformance.violation import NotApplicable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from extstorage.host.call import Call
     from extstorage.lint import ProviderSource
     from extstorage_conformance.subject import Subject
+    from extstorage_conformance.volume import Volume
 
 _FILE = "man ganeti-extstorage-interface(7) parameters.list"
 _CLIENT = "lib/client/gnt_storage.py"
+_OTHER_GENERATION = 2  # of stamps: a volume of the same name has the first
 
 
 @rule("ES-PARAM-01", Level.MUST, source=f"{_FILE}; {_CLIENT} ShowExtStorageInfo (2-tuples)")
@@ -172,3 +175,56 @@ def _live_on(subject: Subject, node: int) -> None:
     volume.judge_attach()
     for method in filter(subject.uses, ("open", "close", "detach", "remove")):
         judge.succeeds(volume.run(ordinary(volume, method)), f"on {volume.node.name}")
+
+
+@rule(
+    "ES-PARAM-11",
+    Level.MUST,
+    source="derived: a volume is found by its name and its parameters; clusters that share an"
+    " array may use one name twice, as after an import of an instance",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_pools_are_apart(subject: Subject) -> None:
+    """Volumes of one name in two pools are two volumes: no call for one does anything to the other.
+
+    A back end whose names are unique over all its pools may refuse the second one.
+    """
+    here = subject.attached()
+    there = _in_other_pool(subject, here)
+    here.stamp()
+    here.detach()
+    try:
+        made = there.call("create")
+        if made.succeeded:
+            _judge_own_blocks(there)
+            there.stamp(_OTHER_GENERATION)
+            there.detach()
+        _judge_data(here, made)
+        if made.succeeded:
+            judge.succeeds(there.call("remove"))
+            _judge_data(here, subject.calls[-1])
+    finally:
+        for volume in (there, here):
+            volume.call("detach")
+            volume.call("remove")
+
+
+def _in_other_pool(subject: Subject, volume: Volume) -> Volume:
+    other = subject.suite.other_pool
+    if not other:
+        raise NotApplicable("[other_pool] of conformance.toml names no other pool")
+    return subject.volume(name=volume.name, parameters=other)
+
+
+def _judge_own_blocks(there: Volume) -> None:
+    call = there.judge_attach()
+    (stamp,) = there.devices.stamps(there.path, [0])
+    is_the_others = stamp is not None and stamp.volume == there.name
+    judge.holds(not is_the_others, "a volume of its own", "the volume in the other pool", call)
+
+
+def _judge_data(volume: Volume, call: Call) -> None:
+    volume.judge_attach()
+    volume.judge_stamps(call)
+    volume.detach()
