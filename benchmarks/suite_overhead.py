@@ -7,26 +7,16 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks.common import LOOPBACK, report
 
 
 def main() -> None:
-    """Run the standard profile on loopback and print wall time over script time, and wall time."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory, "report.json")
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-                f"--extstorage-provider={LOOPBACK}",
-                f"--extstorage-json={path}",
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        run = json.loads(path.read_text(encoding="utf-8"))
-    wall = run["seconds"]["wall"]
+    """Run the standard profile on loopback in one process, then in two; print what it takes."""
+    run = judged()
     inside = run["seconds"]["scripts"] + run["seconds"]["devices"]
+    wall = run["seconds"]["wall"]
     report(
         "conform loopback, profile standard: wall time / scripts and device I/O",
         wall / inside,
@@ -34,9 +24,33 @@ def main() -> None:
         detail=f"{wall:.1f} s / {inside:.1f} s, {len(run['rules'])} rules",
     )
     # Calls that overlap spend more time in scripts than passes: the ratio hides their cost.
+    report_wall("in one process", run)
+    report_wall("in two (-n 2)", judged("--numprocesses=2"))
+
+
+def judged(*arguments: str) -> dict[str, Any]:
+    """Return the report on a run of the standard profile; raises CalledProcessError."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "report.json")
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+                f"--extstorage-provider={LOOPBACK}",
+                f"--extstorage-json={path}",
+                *arguments,
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def report_wall(how: str, run: dict[str, Any]) -> None:
+    """Print how long a run took."""
     report(
-        "conform loopback, profile standard: wall time, s",
-        wall,
+        f"conform loopback, profile standard, {how}: wall time, s",
+        run["seconds"]["wall"],
         limit=90.0,
         detail=f"{len(run['rules'])} rules",
     )
