@@ -22,10 +22,12 @@ pytestmark = pytest.mark.skipif(
 
 
 class Reader:
-    """Somebody who follows a page, in a directory of their own."""
+    """Somebody who follows a page in one terminal, in a directory of their own."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._place = directory / "place"
+        self._place.write_text(str(directory), encoding="utf-8")
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")
         }
@@ -38,8 +40,8 @@ class Reader:
     def types(self, commands: str) -> subprocess.CompletedProcess[str]:
         """Type the commands of one block; output and complaints come together, as in a terminal."""
         return subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", commands],
-            cwd=self.directory,
+            ["bash", "-euo", "pipefail", "-c", f"{commands}\npwd >'{self._place}'"],
+            cwd=self._place.read_text(encoding="utf-8").strip(),
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
