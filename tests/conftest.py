@@ -20,6 +20,8 @@ _ALLOWED_IN_CI: tuple[str, ...] = ()
 def pytest_configure() -> None:
     # A shell's background job ignores SIGINT, and so would all that tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # One under nohup ignores SIGHUP, and what is compared with Ganeti would differ in it.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
