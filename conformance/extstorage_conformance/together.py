@@ -16,6 +16,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from extstorage.nodes.node import Command
+from extstorage_conformance import judge
 
 if TYPE_CHECKING:
     import random
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from extstorage.host.call import Call
     from extstorage.host.invocation import Invocation
+    from extstorage_conformance.inventory import Item
     from extstorage_conformance.subject import Subject
 
 Result = TypeVar("Result")
@@ -115,6 +117,13 @@ def points(generator: random.Random, number: int, duration_s: float) -> Iterator
 def patience_s(call: Call) -> float:
     """Return how long a script like that of ``call`` is waited for before it counts as waiting."""
     return max(_SHORTEST_PATIENCE_S, _PATIENCE * call.seconds)
+
+
+def judge_nothing_new(subject: Subject, before: frozenset[Item], call: Call) -> None:
+    """Judge that nothing is there that was not ``before`` the calls that overlapped."""
+    left = subject.survey.left_since(before)
+    shown = "; ".join(map(str, left[:3]))
+    judge.holds(not left, "nothing left of what overlapped", f"left: {shown}", call)
 
 
 def _wrapped(invocation: Invocation, wrapper: str, file: str) -> Invocation:

@@ -87,6 +87,7 @@ def test_what_is_said_counts(tmp_path: Path) -> None:
         ("[run]\nreleases = [3.0]", "releases must be a list of strings, not [3.0]"),
         ('[run]\nreleases = ["4.0"]', "[run] releases: unknown Ganeti release '4.0'"),
         ("[parameters]\nsize = 3", "[parameters]: size must be a string, not 3"),
+        ("[other_pool]\npool = 3", "[other_pool]: pool must be a string, not 3"),
         ('[invalid_values]\npool = "x"', "[invalid_values]: pool must be a list of strings"),
         ('[secrets]\nkey = "x"', '[secrets]: key must be {env = "VARIABLE"}'),
         ('[secrets]\nkey = {env = "A", file = "B"}', '[secrets]: key must be {env = "VARIABLE"}'),

@@ -9,7 +9,14 @@ from extstorage_conformance import judge
 from extstorage_conformance.life import ordinary
 from extstorage_conformance.races import LIVES_ON, PAIRS, alone, race
 from extstorage_conformance.rules import Level, Profile, rule
-from extstorage_conformance.together import at_once, killed, patience_s, points, while_held
+from extstorage_conformance.together import (
+    at_once,
+    judge_nothing_new,
+    killed,
+    patience_s,
+    points,
+    while_held,
+)
 from extstorage_conformance.violation import Violation
 
 if TYPE_CHECKING:
@@ -42,12 +49,6 @@ def _holds(subject: Subject, call: Call, standard: int, full: int) -> Iterator[f
     return points(_random(subject, method), number, call.seconds)
 
 
-def _judge_nothing_new(subject: Subject, before: frozenset[Item], call: Call) -> None:
-    left = subject.survey.left_since(before)
-    shown = "; ".join(map(str, left[:3]))
-    judge.holds(not left, "nothing left of what overlapped", f"left: {shown}", call)
-
-
 @rule(
     "ES-CONC-01",
     Level.MUST,
@@ -69,7 +70,7 @@ def test_attaches_of_one_volume_overlap(subject: Subject) -> None:
         judge.holds(len(paths) == 1, "one path", " and ".join(sorted(paths)), calls[-1])
         volume.path = paths.pop()
         volume.detach()
-        _judge_nothing_new(subject, before, calls[-1])
+        judge_nothing_new(subject, before, calls[-1])
 
     volume.given("attach")
     before = _detached(volume)
@@ -123,7 +124,7 @@ def test_calls_for_many_volumes_overlap(subject: Subject) -> None:
             volume.judge_stamps(call)
         _all(volumes, "detach")
         calls = _all(volumes, "remove")
-        _judge_nothing_new(subject, subject.baseline, calls[-1])
+        judge_nothing_new(subject, subject.baseline, calls[-1])
 
 
 def _all(volumes: list[Volume], method: str) -> list[Call]:
@@ -161,7 +162,7 @@ def test_detaches_of_one_volume_overlap(subject: Subject) -> None:
         for call in calls:
             judge.succeeds(call, "another detach of the volume overlapped")
         judge.holds(volume.is_gone(), "a detached volume", f"{volume.path} shows it", calls[-1])
-        _judge_nothing_new(subject, before, calls[-1])
+        judge_nothing_new(subject, before, calls[-1])
 
     for _ in range(_sampled(subject, 2, 20)):
         volume.attach()
@@ -225,7 +226,7 @@ def test_creates_of_one_name_make_one_volume(subject: Subject) -> None:
         judge.succeeds(volume.call("remove"))
         attached = volume.call("attach")
         judge.fails(attached, "the volume was removed")
-        _judge_nothing_new(subject, before, calls[-1])
+        judge_nothing_new(subject, before, calls[-1])
 
     once = subject.volume().given("create")
     before = subject.survey.take()

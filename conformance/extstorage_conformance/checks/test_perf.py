@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
 from extstorage_conformance.rules import Level, Profile, rule
+from extstorage_conformance.together import at_once
 
 if TYPE_CHECKING:
     from extstorage_conformance.subject import Subject
@@ -109,14 +109,11 @@ def test_sixteen_attach_at_once(subject: Subject) -> None:
     for volume in volumes:
         volume.detach()
     started = time.monotonic()
-    calls = [volume.prepare("attach") for volume in volumes]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        attached = list(pool.map(subject.execute, calls))
-    at_once = time.monotonic() - started
+    attached = at_once(subject, [volume.prepare("attach") for volume in volumes])
+    together = time.monotonic() - started
     subject.figures[f"{_AT_ONCE}_attaches_in_turn_ms"] = in_turn * _MS
-    subject.figures[f"{_AT_ONCE}_attaches_at_once_ms"] = at_once * _MS
+    subject.figures[f"{_AT_ONCE}_attaches_at_once_ms"] = together * _MS
     for call in attached:
-        subject.note(call)
         judge.succeeds(call, "no two of them are for one volume")
-    got = f"{at_once:.2f} s at once, {in_turn:.2f} s in turn"
-    judge.holds(at_once < 2 * in_turn + _MEASURABLE_S, "no more than twice as long", got, call)
+    got = f"{together:.2f} s at once, {in_turn:.2f} s in turn"
+    judge.holds(together < 2 * in_turn + _MEASURABLE_S, "no more than twice as long", got, call)
