@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
 from extstorage_conformance.rules import Level, Profile, rule
-from extstorage_conformance.together import at_once
 
 if TYPE_CHECKING:
     from extstorage_conformance.subject import Subject
@@ -28,6 +28,7 @@ _VOLUMES = 50
 _MOST_GROWTH = 2
 _MEASURABLE_S = 0.05
 _AT_ONCE = 16
+_AT_ONCE_ROUNDS = 3
 _MS = 1000
 
 
@@ -94,6 +95,7 @@ def _quickest(volume: Volume) -> float:
     source="derived: a node that starts again attaches the disks of all its instances",
     profile=Profile.FULL,
     needs=("device",),
+    rounds="3, of which the quickest counts",
 )
 def test_sixteen_attach_at_once(subject: Subject) -> None:
     """Sixteen attaches at once take no more than twice as long as one after another.
@@ -102,18 +104,41 @@ def test_sixteen_attach_at_once(subject: Subject) -> None:
     at work.
     """
     volumes = [subject.created() for _ in range(_AT_ONCE)]
+    # What else the machine does only ever adds: the quickest counts, as for one attach.
+    in_turn = min(_in_turn_seconds(volumes) for _ in range(_AT_ONCE_ROUNDS))
+    together = min(_together_seconds(volumes) for _ in range(_AT_ONCE_ROUNDS))
+    subject.figures[f"{_AT_ONCE}_attaches_in_turn_ms"] = in_turn * _MS
+    subject.figures[f"{_AT_ONCE}_attaches_at_once_ms"] = together * _MS
+    got = f"{together:.2f} s at once, {in_turn:.2f} s in turn"
+    judge.holds(
+        together < 2 * in_turn + _MEASURABLE_S,
+        "no more than twice as long",
+        got,
+        subject.calls[-1],
+    )
+
+
+def _in_turn_seconds(volumes: list[Volume]) -> float:
     started = time.monotonic()
     for volume in volumes:
         volume.attach()
-    in_turn = time.monotonic() - started
+    seconds = time.monotonic() - started
     for volume in volumes:
         volume.detach()
+    return seconds
+
+
+def _together_seconds(volumes: list[Volume]) -> float:
+    """Attach all at once, judge that each succeeds, and detach; return the time of the attaches."""
+    subject = volumes[0].subject
+    attaches = [volume.prepare("attach") for volume in volumes]
     started = time.monotonic()
-    attached = at_once(subject, [volume.prepare("attach") for volume in volumes])
-    together = time.monotonic() - started
-    subject.figures[f"{_AT_ONCE}_attaches_in_turn_ms"] = in_turn * _MS
-    subject.figures[f"{_AT_ONCE}_attaches_at_once_ms"] = together * _MS
-    for call in attached:
-        judge.succeeds(call, "no two of them are for one volume")
-    got = f"{together:.2f} s at once, {in_turn:.2f} s in turn"
-    judge.holds(together < 2 * in_turn + _MEASURABLE_S, "no more than twice as long", got, call)
+    # No gate: what it takes to wait for that would be measured too.
+    with ThreadPoolExecutor(len(attaches)) as pool:
+        calls = list(pool.map(subject.execute, attaches))
+    seconds = time.monotonic() - started
+    for volume, call in zip(volumes, calls, strict=True):
+        subject.note(call)
+        volume.path = judge.block_device(call)
+        volume.detach()
+    return seconds
