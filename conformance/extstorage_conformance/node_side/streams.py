@@ -49,7 +49,7 @@ class Stream:
             time.sleep(0.001)
 
     def stop(self) -> None:
-        """End after the round that is going on, and close the device."""
+        """End after one more round, which meets what a call did last, and close the device."""
         self._stop.set()
         self._thread.join()
         self._open.close()
@@ -65,7 +65,9 @@ class Stream:
 
     def _run(self) -> None:
         generation = 1
-        while not self._stop.wait(self._pause_s):
+        stopping = False
+        while not stopping:
+            stopping = self._stop.wait(self._pause_s)
             offset = self._offsets[generation % len(self._offsets)]
             started = time.monotonic()
             try:
