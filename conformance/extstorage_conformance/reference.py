@@ -37,6 +37,10 @@ def rules_page() -> str:
         "A script is killed after `script_timeout` of conformance.toml (60 s unless it says",
         "otherwise). No rule is tried again until it holds: one violation is a failure. What is",
         "drawn at random is drawn from the run's seed (`--extstorage-seed`).",
+        "",
+        "Where a rule speaks of I/O that goes on undisturbed, one write or read may wait for 5 s;",
+        "what detach takes away, or a check leaves, has 2 s to go. A rule that compares times, or",
+        "sets a limit of its own, says so below.",
     ]
     for group, members in groupby(rules, key=lambda rule: rule.group):
         lines += ["", f"## {group}"]

@@ -48,9 +48,8 @@ class Rule:
     and the reason. ``since`` is the first Ganeti release that it applies to.
     ``needs`` names optional methods and capabilities of conformance.toml
     without which the rule is not applicable. ``nodes`` is how many nodes the check
-    uses, ``power`` whether it switches one off. ``rounds`` says how often a rule tries what can
-    come out differently each time, in the standard profile and in full; ``""``: it
-    runs one course, the same each time.
+    uses, ``power`` whether it switches one off. ``rounds`` says how often a rule repeats
+    what it tries, in the standard profile and in full; ``""``: it runs one course, once.
     """
 
     id: str

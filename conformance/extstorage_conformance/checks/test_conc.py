@@ -331,7 +331,8 @@ def _judge_change(made: Volume, gone: Volume, slow: Call) -> None:
 def test_locks_die_with_their_holder(subject: Subject) -> None:
     """After a script was killed, wherever it was, the next calls neither wait for it nor give up.
 
-    A lock that is a file or a directory outlives its holder; flock does not.
+    A lock that is a file or a directory outlives its holder; flock does not. Each of the next
+    calls has ten seconds.
     """
     subject.excused = True  # what else a killed script leaves is not this rule's question
     for method in filter(subject.uses, (*_SLOW, "setinfo")):
@@ -372,6 +373,7 @@ def test_slow_calls_do_not_hold_up_others(subject: Subject) -> None:
     """A call for one volume does not make the calls for another wait for its end.
 
     A lock on all volumes is no harm for moments. One that is held for most of a call's time is.
+    The other call waits when it needs twenty times what it takes alone, and more than a second.
     """
     other = subject.attached()
     once = other.given("attach")

@@ -184,7 +184,7 @@ def test_attach_leaves_no_child_on_its_output(subject: Subject) -> None:
     """When attach exits no child of it holds its standard output or standard error open.
 
     Ganeti reads both to their end, without a time limit: a daemon that inherits
-    them holds up the instance's start for as long as it lives.
+    them holds up the instance's start for as long as it lives. A second is allowed.
     """
     volume = subject.created()
     ended = f"{subject.suite.run_directory}/ended-{volume.disk.uuid}"
