@@ -9,12 +9,12 @@ from extstorage_conformance import judge
 from extstorage_conformance.life import ordinary
 from extstorage_conformance.races import LIVES_ON, PAIRS, alone, race
 from extstorage_conformance.rules import Level, Profile, rule
+from extstorage_conformance.sampling import LONGEST_S, held_at, number_of, turns
 from extstorage_conformance.together import (
     at_once,
     judge_nothing_new,
     killed,
     patience_s,
-    points,
     while_held,
 )
 from extstorage_conformance.violation import Violation
@@ -32,21 +32,20 @@ _ROUNDS_IN_PEACE = 10
 _SLOW = ("create", "attach", "grow", "snapshot", "detach", "remove")
 _LONGEST_WAIT_S = 10.0
 _SHORTEST_SLOWNESS_S = 1.0
-
-
-def _sampled(subject: Subject, standard: int, full: int) -> int:
-    return full if subject.suite.profile is Profile.FULL else standard
+_LONGEST_RACES_S = 240.0
+_LONGEST_OF_ONE_METHOD_S = 15.0
+_CALLS_OF_A_RACE = 3  # of each method, about: with what makes, judges and undoes the volume
 
 
 def _random(subject: Subject, what: str) -> random.Random:
     return random.Random(f"{subject.suite.seed} {what}")  # noqa: S311 - to be repeated
 
 
-def _holds(subject: Subject, call: Call, standard: int, full: int) -> Iterator[float]:
-    """Yield the points, in seconds, at which a script like that of ``call`` is held."""
-    method = call.invocation.method
-    number = _sampled(subject, standard, full)
-    return points(_random(subject, method), number, call.seconds)
+def _holds(
+    subject: Subject, call: Call, standard: int, full: int, longest_s: float = LONGEST_S
+) -> Iterator[float]:
+    generator = _random(subject, call.invocation.method)
+    return held_at(subject, generator, call, standard, full, longest_s=longest_s)
 
 
 @rule(
@@ -55,7 +54,8 @@ def _holds(subject: Subject, call: Call, standard: int, full: int) -> Iterator[f
     source="lib/backend.py _RecursiveFindBD attaches for nearly every RPC; queries share locks",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="16 at one moment 2 times (full: 20); held at 6 points (full: 50), drawn",
+    rounds="16 at one moment 2 times (full: 20); held at 6 points (full: 50), drawn;"
+    " in full each for 30 s at most",
 )
 def test_attaches_of_one_volume_overlap(subject: Subject) -> None:
     """Attaches of one volume that overlap all succeed, print one path and make one mapping.
@@ -76,7 +76,7 @@ def test_attaches_of_one_volume_overlap(subject: Subject) -> None:
     before = _detached(volume)
     once = volume.given("attach")
     volume.detach()
-    for _ in range(_sampled(subject, 2, 20)):
+    for _ in turns(subject, 2, 20):
         judge_one(at_once(subject, [attach] * _PARALLEL))
     for at_s in _holds(subject, once, 6, 50):
         overlap = while_held(
@@ -101,7 +101,7 @@ def _detached(volume: Volume) -> frozenset[Item]:
     source="derived: jobs on different instances run side by side on a node",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="1 (full: 6) of 16 volumes",
+    rounds="1 (full: 6, for 30 s at most) of 16 volumes",
 )
 def test_calls_for_many_volumes_overlap(subject: Subject) -> None:
     """Calls for different volumes that start at one moment all succeed, each volume with its own.
@@ -110,7 +110,7 @@ def test_calls_for_many_volumes_overlap(subject: Subject) -> None:
     each step for all of them at once.
     """
     volumes = [subject.volume() for _ in range(_PARALLEL)]
-    for _ in range(_sampled(subject, 1, 6)):
+    for _ in turns(subject, 1, 6):
         _all(volumes, "create")
         calls = _all(volumes, "attach")
         _judge_own_devices(volumes, calls)
@@ -148,7 +148,8 @@ def _judge_own_devices(volumes: list[Volume], calls: list[Call]) -> None:
     source="derived: detach exits 0 when there is nothing to detach, whoever has detached it",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="16 at one moment 2 times (full: 20); held at 6 points (full: 50), drawn",
+    rounds="16 at one moment 2 times (full: 20); held at 6 points (full: 50), drawn;"
+    " in full each for 30 s at most",
 )
 def test_detaches_of_one_volume_overlap(subject: Subject) -> None:
     """Detaches of one volume that overlap all exit 0, and it is detached."""
@@ -164,7 +165,7 @@ def test_detaches_of_one_volume_overlap(subject: Subject) -> None:
         judge.holds(volume.is_gone(), "a detached volume", f"{volume.path} shows it", calls[-1])
         judge_nothing_new(subject, before, calls[-1])
 
-    for _ in range(_sampled(subject, 2, 20)):
+    for _ in turns(subject, 2, 20):
         volume.attach()
         judge_detached(at_once(subject, [volume.prepare("detach")] * _PARALLEL))
     for at_s in _holds(subject, once, 6, 50):
@@ -185,7 +186,7 @@ def test_detaches_of_one_volume_overlap(subject: Subject) -> None:
     source="derived: a call that Ganeti gave up after its time limit still runs when others come",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="each pair 2 times, 1 if the volume lives on (full: 100),"
+    rounds="each pair 2 times, 1 if the volume lives on (full: 100, all for 240 s at most),"
     " held at drawn points or at one moment",
 )
 def test_races_end_in_a_state_that_the_calls_tell(subject: Subject) -> None:
@@ -199,7 +200,9 @@ def test_races_end_in_a_state_that_the_calls_tell(subject: Subject) -> None:
     for pair in pairs:
         generator = _random(subject, f"{pair}")
         few = 1 if pair in LIVES_ON else 2  # a volume that is going away is what data is lost in
-        for _ in race(subject, pair, times, generator, _sampled(subject, few, 100)):
+        turn_s = _CALLS_OF_A_RACE * sum(times[method].seconds for method in pair.methods)
+        number = number_of(subject, few, 100, turn_s, _LONGEST_RACES_S / len(pairs))
+        for _ in race(subject, pair, times, generator, number):
             pass  # each is judged by what it leaves
 
 
@@ -209,7 +212,8 @@ def test_races_end_in_a_state_that_the_calls_tell(subject: Subject) -> None:
     source="derived: two volumes of one name are one volume too many, and lose data",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="8 at one moment 2 times (full: 20); held at 6 points (full: 50), drawn",
+    rounds="8 at one moment 2 times (full: 20); held at 6 points (full: 50), drawn;"
+    " in full each for 30 s at most",
 )
 def test_creates_of_one_name_make_one_volume(subject: Subject) -> None:
     """Creates of one name that overlap make one volume, whose data a slower create leaves alone.
@@ -230,7 +234,7 @@ def test_creates_of_one_name_make_one_volume(subject: Subject) -> None:
 
     once = subject.volume().given("create")
     before = subject.survey.take()
-    for _ in range(_sampled(subject, 2, 20)):
+    for _ in turns(subject, 2, 20):
         volume = subject.volume()
         judge_one(volume, at_once(subject, [volume.prepare("create")] * (_PARALLEL // 2)))
     for at_s in _holds(subject, once, 6, 50):
@@ -264,7 +268,7 @@ def _created_and_written(volume: Volume) -> Call:
     source="derived: jobs on different instances run side by side on a node",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="each method held at 2 points (full: 10), drawn",
+    rounds="each method held at 2 points (full: 10, for 15 s at most), drawn",
 )
 def test_a_slow_call_loses_nothing_of_other_volumes(subject: Subject) -> None:
     """What is done to one volume stays done when a slower call for another began before it.
@@ -278,7 +282,7 @@ def test_a_slow_call_loses_nothing_of_other_volumes(subject: Subject) -> None:
     for method in filter(subject.uses, (*_SLOW, "setinfo")):
         slow = _ready_for(subject, method)
         once = subject.run(ordinary(_ready_for(subject, method), method))
-        for at_s in _holds(subject, once, 2, 10):
+        for at_s in _holds(subject, once, 2, 10, _LONGEST_OF_ONE_METHOD_S):
             overlap = while_held(
                 subject,
                 ordinary(slow, method),
@@ -326,7 +330,7 @@ def _judge_change(made: Volume, gone: Volume, slow: Call) -> None:
     source="derived: a script is killed with its node daemon, or by the out-of-memory killer",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="each method killed at 2 points (full: 12), drawn",
+    rounds="each method killed at 2 points (full: 12, for 15 s at most), drawn",
 )
 def test_locks_die_with_their_holder(subject: Subject) -> None:
     """After a script was killed, wherever it was, the next calls neither wait for it nor give up.
@@ -337,7 +341,7 @@ def test_locks_die_with_their_holder(subject: Subject) -> None:
     subject.excused = True  # what else a killed script leaves is not this rule's question
     for method in filter(subject.uses, (*_SLOW, "setinfo")):
         once = subject.run(ordinary(_ready_for(subject, method), method))
-        for at_s in _holds(subject, once, 2, 12):
+        for at_s in _holds(subject, once, 2, 12, _LONGEST_OF_ONE_METHOD_S):
             volume = _ready_for(subject, method)
             killed(subject, ordinary(volume, method), at_s=at_s)
             for again in _retried(method):
@@ -367,7 +371,8 @@ def _retried(method: str) -> tuple[str, ...]:
     source="derived: a job that holds up all others makes the whole cluster wait",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="each method held at 3 points (full: 8), drawn; it may be waited for at half of them",
+    rounds="each method held at 3 points (full: 8, for 15 s at most), drawn;"
+    " it may be waited for at half of them",
 )
 def test_slow_calls_do_not_hold_up_others(subject: Subject) -> None:
     """A call for one volume does not make the calls for another wait for its end.
@@ -381,7 +386,7 @@ def test_slow_calls_do_not_hold_up_others(subject: Subject) -> None:
     for method in filter(subject.uses, _SLOW):
         held = waited = 0
         once = subject.run(ordinary(_ready_for(subject, method), method))
-        for at_s in _holds(subject, once, 3, 8):
+        for at_s in _holds(subject, once, 3, 8, _LONGEST_OF_ONE_METHOD_S):
             overlap = while_held(
                 subject,
                 ordinary(_ready_for(subject, method), method),
