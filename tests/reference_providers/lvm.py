@@ -9,6 +9,7 @@ import subprocess
 import threading
 import uuid
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ from tests import power_cuts
 from tests.reference_providers.nodes import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from extstorage.nodes.guests import GuestNode
 
@@ -29,15 +30,18 @@ AREA = "extstorage+area"
 MIB = 1024 * 1024
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 IO_TIMEOUT_S = 1  # of sanlock: as short as it takes, so that tests do not wait
+DEAD_AFTER_S = 75
+"""When sanlock gives a node up: 8 times its time-out, and the minute that a watchdog has."""
 _TOOLS = {"lvcreate": "lvm2", "thin_check": "thin-provisioning-tools", "sanlock": "sanlock"}
+_LOCKD = {"lvmlockd": "lvm2-lockd"}
 
 
-def need_lvm() -> None:
-    """Skip the test where there can be no guests, or nothing of LVM in them."""
+def need_lvm(more: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Skip the test where there can be no guests, or nothing of LVM (and ``more``) in them."""
     lacking = missing()
     if lacking:
         pytest.skip(f"needs guests: {lacking}")
-    for tool, package in _TOOLS.items():
+    for tool, package in {**_TOOLS, **more}.items():
         if shutil.which(tool, path=PATH) is None:
             pytest.skip(f"needs {tool}: apt-get install {package}")
     if ctypes.util.find_library("sanlock_client") is None:
@@ -106,10 +110,13 @@ class LvmNode:
     def volumes(self) -> list[str]:
         """Return the names of all volumes of the group but the area, hidden and foreign ones too.
 
+        lvmlockd's own is left out as well.
         What the provider has made is named without the ``+lvm`` at the end.
         """
         names = self.shell(f"lvs --all --noheadings --options lv_name {GROUP}").split()
-        return sorted(name.removesuffix("+lvm") for name in names if name != AREA)
+        return sorted(
+            name.removesuffix("+lvm") for name in names if name not in (AREA, "[lvmlock]")
+        )
 
     def report(self, volume: str, field: str) -> str:
         """Return what LVM reports of a volume."""
@@ -117,9 +124,10 @@ class LvmNode:
         return text.strip()
 
     def mappings(self) -> list[str]:
-        """Return the devices of device-mapper, without the area."""
+        """Return the devices of device-mapper, without the area and what lvmlockd has."""
         names = self.shell("ls /dev/mapper").split()
-        return sorted(n for n in names if n != "control" and "extstorage+area" not in n)
+        others = ("control", AREA, "-lvmlock")
+        return sorted(name for name in names if not name.endswith(others))
 
     def write(self, device: str, text: str, *, mib: int = 0) -> None:
         """Write a block of ``text`` at an offset, past the page cache."""
@@ -152,6 +160,21 @@ class LvmNode:
         """Take part in the group's area, as after a boot."""
         self.start_sanlock()
         self.shell(f"{LVM}/area join {GROUP} {self.number} {IO_TIMEOUT_S}")
+
+    def start_lvmlockd(self) -> None:
+        """Start sanlock and, under this node's number, lvmlockd."""
+        self.start_sanlock()
+        settings = f"global {{ use_lvmlockd = 1 }} local {{ host_id = {self.number} }}"
+        self.shell(
+            f"echo '{settings}' >>/etc/lvm/lvmlocal.conf && mkdir -p /run/lvm &&"
+            f" lvmlockd --gl-type sanlock --sanlock-timeout {IO_TIMEOUT_S}"
+        )
+
+    def start_locks(self) -> None:
+        """Take part in the group that lvmlockd locks, as after a boot."""
+        # Without udev, the first command makes the lockspace's device and does not find it yet.
+        self.shell(f"vgchange --lock-start {GROUP} || vgchange --lock-start {GROUP}")
+        self.shell(f"{LVM}/area join {GROUP} {self.number}")
 
     def power_cut(self) -> None:
         """Lose all that is not on a disk."""
@@ -196,6 +219,21 @@ def guests(count: int, directory: Path) -> Iterator[list[LvmNode]]:
         nodes[0].shell(f"{LVM}/area join {GROUP} 1 {IO_TIMEOUT_S}")
         for node in nodes[1:]:
             node.join()
+        yield nodes
+
+
+@contextlib.contextmanager
+def locked_guests(count: int, directory: Path) -> Iterator[list[LvmNode]]:
+    """Boot guests with a group that lvmlockd locks."""
+    need_lvm(_LOCKD)
+    with GuestNodes(count, str(directory), [1024 * MIB]) as found:
+        nodes = [LvmNode(guest, number) for number, guest in enumerate(found, 1)]
+        for node in nodes:
+            node.start_lvmlockd()
+        nodes[0].shell(f"vgcreate --quiet --shared --lock-type sanlock {GROUP} /dev/ubdb")
+        nodes[0].shell(f"{LVM}/area make {GROUP}")
+        for node in nodes:
+            node.start_locks()
         yield nodes
 
 

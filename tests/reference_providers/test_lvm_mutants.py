@@ -6,6 +6,7 @@ has to fail with it is a test of this folder, run on a copy of the provider with
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -149,6 +150,13 @@ MUTANTS = [
         several.test_a_killed_call_keeps_its_lease_until_its_command_ends,
     ),
     Mutant(
+        "a-slow-moment-is-an-error",
+        "sanlock.py",
+        "(*_HELD, *_SLOW)",
+        "_HELD",
+        several.test_storage_that_is_slow_for_a_moment_fails_no_call,
+    ),
+    Mutant(
         "the-lease-ends-with-the-script",
         "commands.py",
         "timeout_s=TIMEOUT_S, launcher=_KEEPER",
@@ -202,28 +210,26 @@ MUTANTS = [
 ]
 
 
-@pytest.fixture
-def broken(
-    request: pytest.FixtureRequest, pair: list[LvmNode], shared: Path
-) -> Iterator[list[LvmNode]]:
-    """The nodes, calling a copy of the provider with the mutant's edit."""
-    mutant: Mutant = request.param
+@contextlib.contextmanager
+def broken_by(mutant: Mutant, nodes: list[LvmNode], shared: Path) -> Iterator[list[LvmNode]]:
+    """Give the nodes, calling a copy of the provider with the mutant's edit."""
     copy = shared / mutant.name / "lvm"
     shutil.copytree(LVM, copy)
     file = copy / "lib" / "lvm" / mutant.file
     text = file.read_text()
     assert text.count(mutant.find) == 1, f"{mutant.file} has changed: look at {mutant.name} again"
     file.write_text(text.replace(mutant.find, mutant.replace))
-    yield [LvmNode(node.guest, node.number, copy) for node in pair]
+    broken = [LvmNode(node.guest, node.number, copy) for node in nodes]
+    for node, model in zip(broken, nodes, strict=True):
+        node.parameters = model.parameters
+    yield broken
     shutil.rmtree(copy.parent)
 
 
-@pytest.mark.parametrize(
-    ("broken", "mutant"),
-    [(mutant, mutant) for mutant in MUTANTS],
-    ids=[mutant.name for mutant in MUTANTS],
-    indirect=["broken"],
-)
-def test_a_test_sees_it(broken: list[LvmNode], mutant: Mutant) -> None:
-    with pytest.raises((AssertionError, ValueError)):
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
+def test_a_test_sees_it(pair: list[LvmNode], shared: Path, mutant: Mutant) -> None:
+    with (
+        broken_by(mutant, pair, shared) as broken,
+        pytest.raises((AssertionError, ValueError)),
+    ):
         mutant.scenario(broken)

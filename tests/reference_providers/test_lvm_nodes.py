@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reference_providers.lvm import GROUP, LVM, MIB, at_once, new_volume, open_
+from tests.reference_providers.lvm import AREA, GROUP, LVM, MIB, at_once, new_volume, open_
 
 if TYPE_CHECKING:
     from tests.reference_providers.lvm import LvmNode
@@ -199,6 +199,18 @@ def test_without_protection_the_provider_refuses(pair: list[LvmNode]) -> None:
         pair[1].do("detach", volume)
     finally:
         pair[1].join()
+
+
+def test_storage_that_is_slow_for_a_moment_fails_no_call(pair: list[LvmNode]) -> None:
+    node = pair[0]
+    area = f"{GROUP.replace('-', '--')}-{AREA}"
+    # Longer than sanlock waits for one I/O, and less than makes it give up the node.
+    node.shell(
+        f"dmsetup suspend --noflush {area} && (sleep 4; dmsetup resume {area}) >/dev/null 2>&1 &"
+    )
+    volume = new_volume()
+    node.do("create", volume, VOL_SIZE="4")
+    assert pair[1].volumes() == [volume]
 
 
 @pytest.mark.whole

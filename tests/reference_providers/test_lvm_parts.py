@@ -59,10 +59,11 @@ def test_a_row_of_the_report() -> None:
     row = LogicalVolume(
         "  x|AAAAAA-1111-2222-3333-4444-5555-BBBBBB|8388608|Vwi---tz-k|"
         "extstorage.provider=lvm,extstorage.maker=3.17|CCCCCC-1111-2222-3333-4444-5555-DDDDDD"
-        "|1073741824|4194304"
+        "|1073741824|4194304|pool"
     )
     assert row.uuid == "LVM-CCCCCC11112222333344445555DDDDDDAAAAAA11112222333344445555BBBBBB"
     assert (row.name, row.size, row.free, row.extent) == ("x", 8 << 20, 1 << 30, 4 << 20)
+    assert row.pool == "pool"
     assert (row.is_thin, row.is_copied, row.maker) == (True, False, "3.17")
 
 

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from extstorage.nodes.node import NodeUnreachable
-from tests.reference_providers.lvm import AREA, GROUP, LVM, MIB, new_volume, open_
+from tests.reference_providers.lvm import (
+    AREA,
+    DEAD_AFTER_S,
+    GROUP,
+    LVM,
+    MIB,
+    new_volume,
+    open_,
+)
 
 if TYPE_CHECKING:
     from tests.reference_providers.lvm import LvmNode
 
 pytestmark = pytest.mark.slow
-
-DEAD_AFTER_S = 75  # 8 times sanlock's time-out and the minute that a watchdog has
 
 
 def created(node: LvmNode, mib: int = 8) -> tuple[str, str]:

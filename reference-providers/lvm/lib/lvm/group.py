@@ -8,6 +8,7 @@ from lvm.commands import change, lvm
 
 _FIELDS = (
     "lv_name", "lv_uuid", "lv_size", "lv_attr", "lv_tags", "vg_uuid", "vg_free", "vg_extent_size",
+    "pool_lv",
 )  # fmt: skip
 _SEPARATOR = "|"  # stands in no name and no tag
 MIB = 1024 * 1024
@@ -16,15 +17,17 @@ MIB = 1024 * 1024
 class LogicalVolume:
     """One row of LVM's report; sizes in bytes."""
 
-    __slots__ = ("attributes", "extent", "free", "name", "size", "tags", "uuid")
+    __slots__ = ("attributes", "extent", "free", "name", "pool", "size", "tags", "uuid")
 
     def __init__(self, row: str) -> None:
         fields = [field.strip() for field in row.split(_SEPARATOR)]
-        self.name, uuid, size, self.attributes, names, group_uuid, free, extent = fields
+        self.name, uuid, size, self.attributes, names, group_uuid, free, extent = fields[:-1]
         self.size = int(size)
         self.free = int(free)
         """What is free in the whole group."""
         self.extent = int(extent)
+        self.pool = fields[-1]
+        """The thin pool that it takes its blocks from; ``""``: none."""
         self.tags = names.split(",") if names else []
         self.uuid = "LVM-" + (group_uuid + uuid).replace("-", "")
         """The UUID of its device in device-mapper."""

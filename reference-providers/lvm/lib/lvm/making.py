@@ -8,6 +8,7 @@ from lvm import names
 from lvm.attaching import EXCLUSIVE, mode_of, refresh
 from lvm.group import MIB
 from lvm.makers import Maker, is_at_work, this_node
+from lvm.pools import PoolHere
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ def _make_thin(provider: Lvm, protection: Protection, name: str, size: int) -> N
     if provider.stripes > 1:
         raise InvalidInputError("parameter stripes: the thin pool decides: leave it out")
     expect_one_node(protection)
-    pool = f"--thinpool={provider.thin_pool}"
-    add(provider, protection, name, "--activate=n", pool, f"--virtualsize={size}m", provider.group)
+    pool = provider.thin_pool
+    words = ("--activate=n", f"--thinpool={pool}", f"--virtualsize={size}m", provider.group)
+    add(provider, protection, name, *words, pool=pool)
 
 
 def expect_one_node(protection: Protection) -> None:
@@ -60,10 +62,10 @@ def _make_wiped(provider: Lvm, protection: Protection, name: str, size: int) -> 
         active.zero(0)
 
 
-def add(provider: Lvm, protection: Protection, name: str, *words: str) -> None:
-    """Make a whole volume in one step."""
+def add(provider: Lvm, protection: Protection, name: str, *words: str, pool: str = "") -> None:
+    """Make a whole volume in one step; one that takes its blocks from the thin pool ``pool``."""
     volumes = provider.volumes()
-    with protection.metadata():
+    with protection.metadata(), PoolHere(provider, protection, pool):
         try:
             volumes.create(name, *words)
         except ToolError as error:
@@ -172,7 +174,8 @@ def grow(provider: Lvm, name: str, new_size: int) -> None:
             end_abandoned_copy(provider, protection, name)
         if found.size < new_size * MIB:
             is_shared = protection.is_lvmlockd and not found.is_thin
-            volumes.grow(name, new_size, shared=is_shared)
+            with PoolHere(provider, protection, found.pool):
+                volumes.grow(name, new_size, shared=is_shared)
         active = provider.device(name)
         if active is not None and active.size() < volumes.volume(name).size:
             refresh(provider, name, active)
@@ -216,4 +219,5 @@ def _remove(provider: Lvm, protection: Protection, name: str) -> None:
     if name in found and volumes.is_own(found[name]):
         if found[name].is_copied:
             end_abandoned_copy(provider, protection, name)
-        volumes.remove(name)
+        with PoolHere(provider, protection, found[name].pool):
+            volumes.remove(name)

@@ -25,8 +25,11 @@ _STATE = 0xF
 _FREE = 2
 _DEAD = 5
 
-# What acquire answers while somebody has the lease: here, elsewhere, or is about to.
-_BUSY = (-17, -16, -11, -243, -244, -245, -246, -247)
+# What acquire answers while somebody has the lease: here, elsewhere, or is about to; and while the
+# storage takes longer than the lease's I/O time-out, which says nothing of the next moment.
+_HELD = (-17, -16, -11, -212, -213, -243, -244, -245, -246, -247)
+_SLOW = (-202, -210, -211)
+_BUSY = (*_HELD, *_SLOW)
 _LONGEST_PAUSE_S = 0.1
 
 

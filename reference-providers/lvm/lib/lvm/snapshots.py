@@ -16,6 +16,7 @@ from lvm.makers import is_at_work
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lvm.device import BlockDevice
+    from lvm.group import LogicalVolume
     from lvm.protection import Protection
     from lvm.provider import Lvm
 
@@ -32,7 +33,7 @@ def freeze(provider: Lvm, name: str, snapshot: str) -> None:
         active.flush()
     origin = provider.volumes().volume(name)
     if origin.is_thin:
-        _freeze_thin(provider, protection, name, snapshot)
+        _freeze_thin(provider, protection, origin, snapshot)
         return
     frozen = names.frozen(name)
     words = linear(provider, origin.size)
@@ -49,10 +50,13 @@ def _expect_no_writer_elsewhere(protection: Protection, name: str) -> None:
         raise ProviderError(f"{conflict}: a snapshot can be made there only")
 
 
-def _freeze_thin(provider: Lvm, protection: Protection, name: str, snapshot: str) -> None:
+def _freeze_thin(
+    provider: Lvm, protection: Protection, origin: LogicalVolume, snapshot: str
+) -> None:
     from lvm.making import add
 
-    add(provider, protection, snapshot, "--snapshot", provider.volumes().path(name))
+    words = ("--snapshot", provider.volumes().path(origin.name))
+    add(provider, protection, snapshot, *words, pool=origin.pool)
 
 
 class _Frozen:
