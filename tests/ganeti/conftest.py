@@ -1,17 +1,23 @@
-"""Ganeti's own Python, when it is installed."""
+"""Ganeti's own Python, and a cluster of it, when it is installed."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.ganeti.live import minor_0_taken
+from tests.ganeti.real_cluster import real_cluster
 from tests.ganeti.world import Oracle, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.ganeti.real_cluster import RealCluster
 
 INSTALLED = Path("/usr/share/ganeti")
 
@@ -47,3 +53,22 @@ def world(oracle: Oracle, tmp_path: Path) -> Iterator[Callable[..., World]]:
     yield make
     for here in made:
         here.clean_up()
+
+
+@pytest.fixture(scope="session")
+def directory() -> Iterator[Path]:
+    # Not pytest's own: nodes have a /tmp of their own.
+    with tempfile.TemporaryDirectory(prefix="extstorage-live-", dir="/var/tmp") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def cluster(directory: Path) -> Iterator[RealCluster]:
+    if not shutil.which("gnt-cluster") or not Path("/usr/lib/ganeti/daemon-util").exists():
+        pytest.skip("needs Debian packages ganeti and ganeti-3.0")
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    shared = directory / "real"
+    shared.mkdir()
+    with minor_0_taken(directory), real_cluster(shared) as cluster:
+        yield cluster

@@ -31,7 +31,7 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
 }
 # Any number of disks of any size: policies are not what is tested.
-_POLICY = (
+POLICY = (
     "min:disk-size=0,cpu-count=1,disk-count=0,memory-size=1,nic-count=0,spindle-use=0"
     "/max:disk-size=1048576,cpu-count=8,disk-count=16,memory-size=32768,nic-count=8,spindle-use=12"
 )
@@ -169,7 +169,7 @@ def _initialise(cluster: RealCluster) -> None:
         "gnt-cluster", "init", "--enabled-hypervisors=fake", "--no-etc-hosts",
         "--enabled-disk-templates=ext,file,diskless", "--master-netdev=eth0",
         "--file-storage-dir=/srv/ganeti/file-storage", "--ssh-key-type=rsa", "--ssh-key-bits=2048",
-        "--nic-parameters=mode=routed,link=100", f"--ipolicy-bounds-specs={_POLICY}",
+        "--nic-parameters=mode=routed,link=100", f"--ipolicy-bounds-specs={POLICY}",
         f"cluster.{DOMAIN}",
     )  # fmt: skip
     public = cluster.do("cat", f"{_HOME}/.ssh/id_rsa.pub")

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.ganeti.live import Ours, Real, minor_0_taken
-from tests.ganeti.real_cluster import real_cluster
+from tests.ganeti.live import Ours, Real
 from tests.ganeti.scenarios import MORE, SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.ganeti.live import Outcome, Side
     from tests.ganeti.real_cluster import RealCluster
-
-
-@pytest.fixture(scope="session")
-def directory() -> Iterator[Path]:
-    # Not pytest's own: nodes have a /tmp of their own.
-    with tempfile.TemporaryDirectory(prefix="extstorage-live-", dir="/var/tmp") as name:
-        yield Path(name)
-
-
-@pytest.fixture(scope="session")
-def cluster(directory: Path) -> Iterator[RealCluster]:
-    if not shutil.which("gnt-cluster") or not Path("/usr/lib/ganeti/daemon-util").exists():
-        pytest.skip("needs Debian packages ganeti and ganeti-3.0")
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    shared = directory / "real"
-    shared.mkdir()
-    with minor_0_taken(directory), real_cluster(shared) as cluster:
-        yield cluster
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,22 @@ from extstorage.scaffold.answers import Answers
 from extstorage.scaffold.project import create
 
 BIN = Path(sys.executable).parent
+QUOTES = "\"'\\'"
 PARAMETERS = {
     "none": "",
     "required": "pool name of the pool on the array",
     "default": "tier=gold storage tier; note= a note",
     "secret": "user=admin the array's user; password! the \"user's\" password",
     "many": "pool name of the pool; tier=gold the tier; key! a $HOME `key`; note= it's a note",
+}
+# As long as answers can be, and with what has to be escaped in more than one language.
+LONGEST = {
+    "name": "n" * 60,
+    "vendor": "V" * 60,
+    "email": f"{'a' * 60}@{'b' * 60}.com",
+    "parameters": (
+        f"{'p' * 60} {'x ' * 39}xx; quotes={QUOTES * 13} {QUOTES * 13}; key!={'k' * 80} $`"
+    ),
 }
 NAMES = ("acme", "Acme_2-x", "9")
 MATRIX = [

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from extstorage.scaffold.extension import python_string, shell_word
 from tests.scaffold.projects import (
+    LONGEST,
     MATRIX,
     PARAMETERS,
     REST,
@@ -53,6 +57,30 @@ def whole_unless_representative(name: str) -> list[pytest.MarkDecorator]:
 @pytest.mark.parametrize("combination", list(combinations()))
 def test_no_tool_complains(combination: dict[str, Any], tmp_path: Path) -> None:
     assert lint(bake(tmp_path, **combination)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["sh", "python"])
+def test_no_tool_complains_of_the_longest_answers(language: str, tmp_path: Path) -> None:
+    assert lint(bake(tmp_path, language=language, **LONGEST)) == []
+
+
+def test_strings_are_as_ruff_writes_them(tmp_path: Path) -> None:
+    texts = ["".join(each) for n in range(5) for each in itertools.product("a\"'\\", repeat=n)]
+    lines = [f"x = {python_string(text)}\n" for text in texts]
+    assert [ast.literal_eval(line.removeprefix("x = ")) for line in lines] == texts
+    (tmp_path / "strings.py").write_text("".join(lines))
+    done = run("ruff", "format", "--isolated", "--no-cache", "--diff", "strings.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+def test_words_are_as_shellcheck_likes_them(tmp_path: Path) -> None:
+    texts = ["".join(each) for n in range(5) for each in itertools.product("a \"'\\$`", repeat=n)]
+    lines = [f"printf '%s\\n' {shell_word(text)}\n" for text in texts]
+    (tmp_path / "words").write_text("".join(["#!/bin/sh\n", *lines]))
+    assert run("/bin/sh", "words", cwd=tmp_path).stdout.splitlines() == texts
+    done = run("shellcheck", "words", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ class NamespaceNode(MachineNode):
 
     @property
     def pid(self) -> int:
-        """The node's first process, as this machine numbers it: ``nsenter -arwt PID`` enters.
+        """The node's first process, as this machine numbers it: ``nsenter -t PID -a -r -w`` enters.
 
         Raises NodeUnreachable if the node is down.
         """

@@ -25,16 +25,16 @@ _SCRIPTS_OF = {"snapshot": ("snapshot",), "open_close": ("open", "close")}
 _TRUE = ("true", "yes", "y", "1", "on", "t")
 _FALSE = ("false", "no", "n", "0", "off", "f")
 _LONGEST_NAME = 60
-_LONGEST_TEXT = 80
+_LONGEST_TEXT = 80  # in JSON: what has to be escaped counts twice
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _PARAMETER = re.compile(r"(?P<name>[^\s=!]+)(?P<secret>!?)(?:=(?P<default>\S*))?\s+(?P<text>.+)")
-# Names that would hide a method of the Python class, or a word of the language.
+# Names that would hide a method of the Python class, what its body uses, or a word of the language.
 _TAKEN = frozenset(
     {*REQUIRED_METHODS, *OPTIONAL_METHODS, "checks", "declared_parameters", "parameter_values"}
     | {"parameters_list", "and", "as", "assert", "async", "await", "break", "class", "continue"}
     | {"def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import"}
     | {"in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while"}
-    | {"with", "yield"}
+    | {"with", "yield", "bool", "dict", "int", "parameters", "str"}
 )
 
 
@@ -175,6 +175,7 @@ def _boolean(key: str, given: object) -> bool:
 
 def _check(answers: Answers) -> None:
     _check_name(answers.name)
+    _check_length("vendor", answers.vendor)
     for key in ("vendor", "email"):
         _check_line(key, getattr(answers, key))
     if any(character in answers.vendor for character in "<>\"'\\{}#$`"):
@@ -194,8 +195,12 @@ def _check_name(name: str) -> None:
             f"name: expected a letter or digit at both ends, found {name!r}: a project is named"
             " after it"
         )
+    _check_length("name", name)
+
+
+def _check_length(key: str, name: str) -> None:
     if len(name) > _LONGEST_NAME:
-        raise AnswerError(f"name: expected at most {_LONGEST_NAME} characters, found {len(name)}")
+        raise AnswerError(f"{key}: expected at most {_LONGEST_NAME} characters, found {len(name)}")
 
 
 def _check_line(key: str, text: str) -> None:
@@ -230,13 +235,15 @@ def _parameter(text: str) -> Parameter:
         raise AnswerError(
             f"parameters: {name!r} is not [a-z][a-z0-9_]*: no shell could read its variable"
         )
+    _check_length(f"parameters: {name!r}", name)
     if name in RESERVED_PARAMETERS:
         raise AnswerError(f"parameters: {name!r} is a name that Ganeti keeps for itself")
     if name == DEVELOPMENT_PARAMETER or name in _TAKEN:
         raise AnswerError(f"parameters: {name!r} is taken: choose another name")
     for what in (description, match["default"] or ""):
-        if len(what) > _LONGEST_TEXT:
+        if len(json.dumps(what)) - 2 > _LONGEST_TEXT:
             raise AnswerError(
-                f"parameters: {name!r}: expected at most {_LONGEST_TEXT} characters, found {what!r}"
+                f"parameters: {name!r}: expected at most {_LONGEST_TEXT} characters, of which"
+                f' " and \\ count twice, found {what!r}'
             )
     return Parameter(name, description, match["default"], secret=bool(match["secret"]))

@@ -29,8 +29,8 @@ class ProviderExtension(Extension):
         environment.filters |= {
             "project_directory": _project_directory,
             "answers_literal": _answers_literal,
-            "shell": _shell,
-            "python": _python,
+            "shell": shell_word,
+            "python": python_string,
             "python_lines": _python_lines,
             "toml": json.dumps,
         }
@@ -69,18 +69,20 @@ def _answers_literal(given: Mapping[str, Any]) -> str:
     return repr(json.dumps(Answers.parse(given).as_dict()))
 
 
-def _shell(text: str) -> str:
-    """Return ``text`` as one word of sh that shellcheck does not take for a forgotten expansion."""
-    if "$" not in text and "`" not in text:
+def shell_word(text: str) -> str:
+    """Return ``text`` as one word of sh that shellcheck does not take for a mistake.
+
+    In single quotes it does so with what would be expanded, and with what would be escaped.
+    """
+    if not any(each in text for each in "$`\\'"):
         return shlex.quote(text)
     return '"' + re.sub(r'([\\"$`])', r"\\\1", text) + '"'
 
 
-def _python(text: str) -> str:
+def python_string(text: str) -> str:
     """Return ``text`` as ruff writes a string."""
-    if '"' in text and "'" not in text:
-        return repr(text)
-    return json.dumps(text)
+    quote = "'" if text.count('"') > text.count("'") else '"'
+    return quote + text.replace("\\", r"\\").replace(quote, f"\\{quote}") + quote
 
 
 def _test_values(given: Mapping[str, Any]) -> dict[str, str]:
@@ -95,9 +97,11 @@ def _names(given: Mapping[str, Any], kind: str) -> list[str]:
 def _python_lines(values: dict[str, str] | list[str]) -> str:
     """Return a dict or list as ruff writes one with an element on each line."""
     if isinstance(values, dict):
-        lines = [f"    {_python(key)}: {_python(value)}," for key, value in values.items()]
+        lines = [
+            f"    {python_string(key)}: {python_string(value)}," for key, value in values.items()
+        ]
         return "\n".join(("{", *lines, "}")) if lines else "{}"
-    lines = [f"    {_python(value)}," for value in values]
+    lines = [f"    {python_string(value)}," for value in values]
     return "\n".join(("[", *lines, "]")) if lines else "[]"
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-PROVIDER = Path(__file__).parents[1] / "{{ cookiecutter.name }}"
+NAME = "{{ cookiecutter.name }}"
+PROVIDER = Path(__file__).parents[1] / NAME
 PARAMETERS: dict[str, str] = {{ test_values(cookiecutter) | python_lines }}
 REQUIRED: list[str] = {{ names(cookiecutter, "required") | python_lines }}
 SECRETS: list[str] = {{ names(cookiecutter, "secret") | python_lines }}

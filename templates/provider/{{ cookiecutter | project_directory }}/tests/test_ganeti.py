@@ -74,15 +74,19 @@ def instance(cluster: str, provider: Provider) -> Iterator[str]:
         f"{variable.removeprefix('EXTP_').lower()}={value}"
         for variable, value in PARAMETERS.items()
     )
-    disk = f"0:size=128M,provider={provider.directory.name}"
+    disk = f"0:size=1G,provider={provider.directory.name}"
     if parameters:
         disk = f"{disk},{parameters}"
-    run(
-        "gnt-instance", "add", "-t", "ext", "--disk", disk, "-o", cluster,
-        "--no-ip-check", "--no-name-check", name,
-    )  # fmt: skip
-    yield name
-    run("gnt-instance", "remove", "--force", name)
+    try:
+        # No less than a new cluster's policy asks for, but for the network, which needs none.
+        run(
+            "gnt-instance", "add", "-t", "ext", "--disk", disk, "-o", cluster, "--no-nics",
+            "--ignore-ipolicy", "--no-ip-check", "--no-name-check", name,
+        )  # fmt: skip
+        yield name
+    finally:
+        if name in run("gnt-instance", "list", "--no-headers", "-o", "name").split():
+            run("gnt-instance", "remove", "--force", name)
 
 
 def test_every_node_has_it(cluster: str, provider: Provider) -> None:

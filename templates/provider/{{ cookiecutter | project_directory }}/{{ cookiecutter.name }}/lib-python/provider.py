@@ -1,10 +1,10 @@
 {% from "notes.jinja" import note %}
-"""{{ cookiecutter.vendor }}'s volumes for Ganeti: one function for each method.
+"""{{ cookiecutter.vendor }}'s volumes for Ganeti.
 
-Where it says STORAGE, the call of the storage goes. Until it is there, the development
-back end (development.py) stands in for it: replace one call after another, and run
-``extstorage conform`` after each. ``extstorage.provider`` has what that needs:
-``tools.run``, ``locks``, ``devices``, ``ProviderError``.
+One function for each method. Where it says STORAGE, the call of the storage goes. Until it
+is there, the development back end (development.py) stands in for it: replace one call after
+another, and run ``extstorage conform`` after each. ``extstorage.provider`` has what that
+needs: ``tools.run``, ``locks``, ``devices``, ``ProviderError``.
 """
 
 from __future__ import annotations
