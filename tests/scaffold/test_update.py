@@ -120,6 +120,7 @@ def test_another_answer_adds_and_takes_away(tmp_path: Path) -> None:
     assert content(made) == content(
         bake(tmp_path / "new", snapshot=True, ci="GitLab", parameters="tier the tier")
     )
+    assert not (made / ".github").exists()
 
 
 def test_a_changed_file_that_the_template_drops_is_kept(

@@ -50,11 +50,20 @@ def _apply(project: Path, plan: list[Change]) -> None:
     for change in plan:
         path = project / change.name
         if change.kind == "removed":
-            path.unlink()
+            _remove(project, path)
         elif change.kind != "kept" and change.file is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             mode = 0o755 if change.file.executable else 0o644
             _replace(path, change.file.text.encode("utf-8"), mode)
+
+
+def _remove(project: Path, path: Path) -> None:
+    """Delete a file, and the directories that held nothing else."""
+    path.unlink()
+    for directory in path.parents:
+        if directory == project or any(directory.iterdir()):
+            break
+        directory.rmdir()
 
 
 def _replace(path: Path, content: bytes, mode: int) -> None:
