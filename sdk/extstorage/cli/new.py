@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from extstorage.cli.errors import UsageError, reason
 from extstorage.cli.suite import run_pytest
-from extstorage.scaffold.answers import AnswerError, Answers, defaults
+from extstorage.scaffold.answers import AnswerError, Answers, defaults, prompts
 from extstorage.scaffold.project import ProjectError, ask, create
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "answers",
         nargs="*",
         metavar="KEY=VALUE",
-        help=f"an answer to a question; the keys are {', '.join(defaults())}",
+        help=f"an answer; the keys, with their defaults (of several, the first): {_questions()}",
     )
     parser.add_argument(
         "--no-input", action="store_true", help="ask nothing: what is not given has its default"
@@ -34,6 +34,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--conform", action="store_true", help="judge the new provider at once, profile core"
     )
+
+
+def _questions() -> str:
+    asked = prompts()
+    return "; ".join(
+        f"{key}={_shown(default)} ({asked[key]})" for key, default in defaults().items()
+    )
+
+
+def _shown(default: str | bool | list[str]) -> str:  # noqa: FBT001 - a question's default
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return default if isinstance(default, str) else " or ".join(default)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -146,8 +146,20 @@ class Answers:
 
 def defaults() -> dict[str, Any]:
     """Return the template's questions: a default, or a list of choices, for each key."""
-    questions = json.loads((template() / "cookiecutter.json").read_text(encoding="utf-8"))
-    return {key: value for key, value in questions.items() if not key.startswith("_")}
+    return {key: value for key, value in _template().items() if not key.startswith("_")}
+
+
+def prompts() -> dict[str, str]:
+    """Return what each question asks, by its key."""
+    asked: dict[str, str] = _template()["__prompts__"]
+    return asked
+
+
+def _template() -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(
+        (template() / "cookiecutter.json").read_text(encoding="utf-8")
+    )
+    return read
 
 
 def _value(key: str, question: object, given: object) -> object:
