@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from extstorage.scaffold.answers import Answers
 from extstorage.scaffold.project import create
 
 BIN = Path(sys.executable).parent
+# One for all projects of a run: what mypy knows of pytest is most of its time.
+_MYPY_CACHE = tempfile.TemporaryDirectory(prefix="extstorage-mypy-")
 QUOTES = "\"'\\'"
 PARAMETERS = {
     "none": "",
@@ -127,7 +130,7 @@ def lint(project: Path) -> list[str]:
     commands: list[tuple[str | Path, ...]] = [
         ("ruff", "check", "--no-cache"),
         ("ruff", "format", "--no-cache", "--check"),
-        ("mypy", "--cache-dir=/dev/null"),
+        ("mypy", f"--cache-dir={_MYPY_CACHE.name}"),
         ("extstorage", "lint", provider),
         ("extstorage", "vendor", "--check", provider),
     ]
