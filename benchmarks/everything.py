@@ -1,4 +1,4 @@
-"""The nightly run: every reference provider, whole, on every kind of node; then soak, power cuts.
+"""The nightly run: every provider, whole, on every kind of node; every project; soak, power cuts.
 
 Prints one row of Markdown for each run, as it ends, and exits with 1 if anything failed. What the
 runs say goes to standard error. ``--profile core --soak 1m`` is the short form, to try it.
@@ -26,6 +26,7 @@ _RUNS = (
     ("lvm", "guests:2,disk=1G"),
 )
 _SOAKS = (("loopback", "local"), ("lvm", "guests:1,disk=1G"))
+_PROJECTS = ("tests/scaffold", "-n", "4", "--dist", "worksteal")
 _POWER_CUTS = ("tests/nodes/test_guests_power.py", "tests/reference_providers/test_lvm_power.py")
 
 
@@ -37,6 +38,7 @@ def main() -> int:
     chosen = parser.parse_args()
     print("| what | nodes | result | time |\n| --- | --- | --- | --- |", flush=True)
     good = [_conform(provider, nodes, chosen.profile) for provider, nodes in _RUNS]
+    good.append(_projects())
     good += [_soak(provider, nodes, chosen.soak) for provider, nodes in _SOAKS]
     good += [_power_cuts(path) for path in _POWER_CUTS]
     return 0 if all(good) else 1
@@ -57,16 +59,26 @@ def _soak(provider: str, nodes: str, duration: str) -> bool:
     return _row(f"{provider}, soak", nodes, status, seconds, said)
 
 
+def _projects() -> bool:
+    status, seconds, lines = _pytest(_PROJECTS)
+    return _row("every project of the template", "local", status, seconds, lines[-1])
+
+
 def _power_cuts(path: str) -> bool:
+    status, seconds, lines = _pytest((path,))
+    made = [line.rpartition(" ")[2] for line in lines if line.startswith("power cuts: ")]
+    said = f"{(made or ['0'])[-1]} power cuts; {lines[-1]}"
+    return _row("power cuts", path, status, seconds, said)
+
+
+def _pytest(words: tuple[str, ...]) -> tuple[int, float, list[str]]:
+    """Run tests; return pytest's status, its seconds, and the lines that it said, at least one."""
     started = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", path], cwd=_ROOT, stdout=subprocess.PIPE, check=False
-    )
+    command = [sys.executable, "-m", "pytest", "-q", *words]
+    done = subprocess.run(command, cwd=_ROOT, stdout=subprocess.PIPE, check=False)
     sys.stderr.buffer.write(done.stdout)
     lines = done.stdout.decode(errors="replace").strip().splitlines()
-    made = [line.rpartition(" ")[2] for line in lines if line.startswith("power cuts: ")]
-    said = f"{(made or ['0'])[-1]} power cuts; {(lines or ['nothing'])[-1]}"
-    return _row("power cuts", path, done.returncode, time.monotonic() - started, said)
+    return done.returncode, time.monotonic() - started, lines or ["nothing"]
 
 
 def _extstorage(words: list[str]) -> tuple[int, float, dict[str, Any]]:
