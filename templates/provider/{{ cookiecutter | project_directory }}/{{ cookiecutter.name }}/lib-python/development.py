@@ -258,9 +258,11 @@ class Pool:
         _sync(device)
         wait_until_unused(device)
         self._run("blockdev", "--setrw", device)  # or the device's next user inherits it
+        file = _backing_file(device)
         self._run("losetup", "--detach", device)
         give_up = time.monotonic() + 3
-        while os.path.exists(f"/sys/block/{os.path.basename(device)}/loop"):
+        # Another volume may get the device at once: it is this one's as long as the file is.
+        while file and _backing_file(device) == file:
             if time.monotonic() > give_up:
                 raise ProviderError(f"{device} does not let go of the volume")
             time.sleep(0.02)
@@ -325,6 +327,11 @@ def _loop_devices() -> list[tuple[str, str]]:
     names = [name for name in os.listdir("/sys/block") if name.startswith("loop")]
     files = [(f"/dev/{name}", _read(f"/sys/block/{name}/loop/backing_file")) for name in names]
     return [(path, file) for path, file in files if file]
+
+
+def _backing_file(device: str) -> str:
+    file = _read(f"/sys/block/{os.path.basename(device)}/loop/backing_file")
+    return file.removesuffix(_DELETED)
 
 
 def _is_same(path: str, other: str) -> bool:

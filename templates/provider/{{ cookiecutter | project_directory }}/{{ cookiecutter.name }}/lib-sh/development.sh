@@ -138,6 +138,7 @@ development_read() {
         [ -e "$1" ] || return 1
         [ "$tries" -gt 0 ] || fail "cannot read $1"
         tries=$((tries - 1))
+        sleep 0.1 # a device that is let go has no file for a moment
     done
 }
 
@@ -180,11 +181,15 @@ development_unmap() {
     run sync -- "$1"
     wait_until_unused "$1"
     run blockdev --setrw "$1" # or the device's next user inherits it
+    development_read "/sys/block/${1#/dev/}/loop/backing_file" || return 0
+    unmapped=${backing%' (deleted)'}
     run losetup --detach "$1"
-    tries=30
-    while [ -e "/sys/block/${1#/dev/}/loop" ]; do
-        [ "$tries" -gt 0 ] || fail "$1 does not let go of the volume"
-        tries=$((tries - 1))
+    patience=30
+    # Another volume may get the device at once: it is this one's as long as the file is.
+    while development_read "/sys/block/${1#/dev/}/loop/backing_file" &&
+        [ "${backing%' (deleted)'}" = "$unmapped" ]; do
+        [ "$patience" -gt 0 ] || fail "$1 does not let go of the volume"
+        patience=$((patience - 1))
         sleep 0.1
     done
 }
