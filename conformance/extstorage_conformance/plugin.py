@@ -192,6 +192,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     conformance = session.config.stash.get(SESSION, None)
     if conformance is None:
         return
+    conformance.was_interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
     conformance.close()
     collector = session.config.pluginmanager.get_plugin(COLLECTOR)
     if collector is not None:

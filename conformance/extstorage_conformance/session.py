@@ -45,6 +45,7 @@ class ConformanceSession:
     went: inside scripts, in device I/O, and in all; ``times`` holds, for each method, the seconds
     of its calls, ``figures`` times in ms that rules have measured. ``reach`` adds up the faults
     that were tried. ``unremoved`` names the volumes that the provider refused to remove.
+    ``was_interrupted`` says that the run ended before its last rule.
     """
 
     request: Request
@@ -58,6 +59,7 @@ class ConformanceSession:
     times: dict[str, list[float]] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
     unremoved: list[str] = field(default_factory=list)
+    was_interrupted: bool = False
     reach: Reach = field(default_factory=Reach)
     _suites: dict[str, Suite] = field(default_factory=dict)
     _no_nodes: str = ""
@@ -179,7 +181,7 @@ class ConformanceSession:
 
     def verdict(self) -> Verdict:
         """Return the verdict on the results so far."""
-        return Verdict.of(self.results)
+        return Verdict.of(self.results, was_interrupted=self.was_interrupted)
 
     def result(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Result | None:
         """Return the result that a phase of a rule's test gives, or None if it gives none."""

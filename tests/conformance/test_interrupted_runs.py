@@ -24,6 +24,11 @@ def test_pause(subject):
     pathlib.Path({marker!r}).write_text(volume.path)
     time.sleep(60)
 """
+# Ctrl-C after the first test.
+INTERRUPTING_PLUGIN = """
+def pytest_runtest_logfinish():
+    raise KeyboardInterrupt
+"""
 
 
 def _start_paused(workbench: Workbench, tmp_path: Path) -> subprocess.Popen[bytes]:
@@ -61,6 +66,17 @@ def test_interrupted_run_cleans_up(workbench: Workbench, tmp_path: Path) -> None
     assert devices
     assert not devices & {item.name for item in block.items() if str(tmp_path) in item.detail}
     assert not list((workbench.directory / "state").rglob("*.jsonl"))
+
+
+def test_interrupted_run_says_nothing_of_the_provider(workbench: Workbench) -> None:
+    (workbench.directory / "interrupts.py").write_text(INTERRUPTING_PLUGIN)
+
+    run = workbench.run("-p", "interrupts", rules=("ES-ATTACH-01", "ES-ATTACH-02"))
+
+    assert "COULD NOT BE JUDGED (the run was interrupted)" in run.output
+    assert run.report is not None
+    assert run.report["counts"]["passed"] == 1
+    assert run.report["verdict"] == "could-not-run"
 
 
 def test_killed_run_is_reaped_and_nothing_else(workbench: Workbench, tmp_path: Path) -> None:

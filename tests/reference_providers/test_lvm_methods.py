@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reference_providers.lvm import GROUP, LVM, MIB, LvmNode, at_once, new_volume, open_
+from tests.reference_providers.lvm import GROUP, MIB, LvmNode, at_once, new_volume, open_
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,7 +107,7 @@ def test_what_somebody_else_made_is_never_touched(node: LvmNode) -> None:
 
 def test_two_providers_in_one_group_have_volumes_of_their_own(node: LvmNode, shared: Path) -> None:
     copy = shared / "other-lvm"
-    shutil.copytree(LVM, copy)
+    shutil.copytree(node.provider, copy)
     other = LvmNode(node.guest, node.number, copy)
     volume, device = created(node, 4)
     _, second = created(other, 8, volume)

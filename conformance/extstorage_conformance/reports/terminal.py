@@ -67,6 +67,8 @@ def _sentence(verdict: Verdict) -> str:
         return "CONFORMS to"
     if verdict.exit_code is ExitCode.DOES_NOT_CONFORM:
         return "DOES NOT CONFORM to"
+    if verdict.was_interrupted:
+        return "COULD NOT BE JUDGED (the run was interrupted) for"
     if not verdict.exercised("MUST"):
         return "COULD NOT BE JUDGED (no MUST rule was exercised) for"
     return "COULD NOT BE JUDGED (errors of the suite itself) for"

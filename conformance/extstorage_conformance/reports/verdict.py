@@ -39,16 +39,18 @@ class Verdict:
     """What a run says about a provider."""
 
     results: tuple[Result, ...]
+    was_interrupted: bool = False
+    """Whether rules are left that nobody has looked at."""
 
     @classmethod
-    def of(cls, results: Iterable[Result]) -> Verdict:
+    def of(cls, results: Iterable[Result], *, was_interrupted: bool = False) -> Verdict:
         """Return the verdict on ``results``, of which several may be of one rule."""
         gravest: dict[str, Result] = {}
         for result in results:
             known = gravest.get(result.id)
             if known is None or _gravity(result) < _gravity(known):
                 gravest[result.id] = result
-        return cls(tuple(gravest[rule_id] for rule_id in sorted(gravest)))
+        return cls(tuple(gravest[rule_id] for rule_id in sorted(gravest)), was_interrupted)
 
     def with_outcome(self, *outcomes: Outcome, level: str | None = None) -> list[Result]:
         """Return the results with one of ``outcomes``, of ``level`` if it is given."""
@@ -71,7 +73,7 @@ class Verdict:
         """The exit status: a broken SHOULD does not make a provider non-conforming."""
         if self.with_outcome(Outcome.FAILED, level="MUST"):
             return ExitCode.DOES_NOT_CONFORM
-        if self.with_outcome(Outcome.ERROR) or not self.exercised("MUST"):
+        if self.was_interrupted or self.with_outcome(Outcome.ERROR) or not self.exercised("MUST"):
             return ExitCode.COULD_NOT_RUN
         if self.with_outcome(Outcome.BLOCKED):
             return ExitCode.DOES_NOT_CONFORM
