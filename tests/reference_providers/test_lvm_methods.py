@@ -108,14 +108,16 @@ def test_what_somebody_else_made_is_never_touched(node: LvmNode) -> None:
 def test_two_providers_in_one_group_have_volumes_of_their_own(node: LvmNode, shared: Path) -> None:
     copy = shared / "other-lvm"
     shutil.copytree(node.provider, copy)
-    other = LvmNode(node.guest, node.number, copy)
-    volume, device = created(node, 4)
-    _, second = created(other, 8, volume)
-    assert (node.size(device), node.size(second)) == (4 * MIB, 8 * MIB)
-    other.do("detach", volume)
-    other.do("remove", volume)
-    assert node.do("attach", volume) == device
-    shutil.rmtree(copy)
+    try:
+        other = LvmNode(node.guest, node.number, copy)
+        volume, device = created(node, 4)
+        _, second = created(other, 8, volume)
+        assert (node.size(device), node.size(second)) == (4 * MIB, 8 * MIB)
+        other.do("detach", volume)
+        other.do("remove", volume)
+        assert node.do("attach", volume) == device
+    finally:
+        shutil.rmtree(copy)
 
 
 def test_a_create_that_does_not_fit_leaves_nothing(node: LvmNode) -> None:

@@ -222,8 +222,10 @@ def broken_by(mutant: Mutant, nodes: list[LvmNode], shared: Path) -> Iterator[li
     broken = [LvmNode(node.guest, node.number, copy) for node in nodes]
     for node, model in zip(broken, nodes, strict=True):
         node.parameters = model.parameters
-    yield broken
-    shutil.rmtree(copy.parent)
+    try:
+        yield broken
+    finally:
+        shutil.rmtree(copy.parent)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
