@@ -228,6 +228,22 @@ def test_a_snapshot_needs_no_attach_and_changes_none(node: LvmNode, attached: bo
     assert len(node.mappings()) == int(attached)
 
 
+@pytest.mark.parametrize("method", ["snapshot", "remove"])
+def test_what_a_power_cut_in_lvcreate_left_of_a_snapshot_goes(node: LvmNode, method: str) -> None:
+    volume, device = created(node)
+    node.write(device, "kept")
+    tags = "--addtag extstorage.provider=lvm --addtag extstorage.maker=1.0"  # before it crashed
+    node.shell(f"lvcreate -q --yes -an -Zn -Wn --size 8m {tags} -n {volume}+lvm+.copy {GROUP}")
+    if method == "snapshot":
+        node.do("snapshot", volume, VOL_SNAPSHOT_NAME="copy", VOL_SNAPSHOT_SIZE="8")
+        assert node.volumes() == sorted([volume, "copy"])
+        assert node.read(node.do("attach", "copy")) == "kept"
+    else:
+        node.do("detach", volume)
+        node.do("remove", volume)
+        assert node.volumes() == []
+
+
 def test_close_stops_writes_and_open_allows_them(node: LvmNode) -> None:
     volume, device = created(node)
     open_(node, volume, exclusive=True)

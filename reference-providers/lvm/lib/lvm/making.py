@@ -212,12 +212,12 @@ def _remove(provider: Lvm, protection: Protection, name: str) -> None:
     from lvm.snapshots import end_abandoned_copy
 
     volumes = provider.volumes()
-    new = names.unfinished(name)
-    found = volumes.report(name, new)
+    new, frozen = names.unfinished(name), names.frozen(name)
+    found = volumes.report(name, new, frozen)
     if new in found:
         remove_abandoned(provider, protection, found[new])
     if name in found and volumes.is_own(found[name]):
-        if found[name].is_copied:
+        if found[name].is_copied or frozen in found:
             end_abandoned_copy(provider, protection, name)
         with PoolHere(provider, protection, found[name].pool):
             volumes.remove(name)

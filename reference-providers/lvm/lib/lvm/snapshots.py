@@ -81,8 +81,10 @@ class _Frozen:
             raise
 
     def _freeze(self) -> None:
-        now = self._volumes.volume(self._name)
-        if now.is_copied:
+        found = self._volumes.report(self._name, self._frozen)
+        now = self._volumes.expect(found.get(self._name), self._name)
+        # lvcreate first makes a volume, then lets it be a snapshot: a power cut may come between.
+        if now.is_copied or self._frozen in found:
             end_abandoned_copy(self._provider, self._protection, self._name, by_maker=True)
             now = self._volumes.volume(self._name)
         # For lvmlockd: the origin of a snapshot can be active on one node only.
@@ -106,7 +108,7 @@ class _Frozen:
 def end_abandoned_copy(
     provider: Lvm, protection: Protection, name: str, *, by_maker: bool = False
 ) -> None:
-    """Remove the snapshot that a call has left which was killed while it copied ``name``.
+    """Remove the snapshot, or what was to be one, of a call that died while it copied ``name``.
 
     ``by_maker``: the caller holds the maker's lock of this node. Raises ProviderError if the copy
     is still being made, or if the snapshot is none of this provider's.
