@@ -233,4 +233,5 @@ class Suite:
         return [expand(directory, self.run_directory) for directory in directories]
 
     def _objects(self) -> list[str]:
-        return (self.hook("inventory") or "").splitlines()
+        # Tools pad a column to its longest entry: a row would change with other rows.
+        return [line.strip() for line in (self.hook("inventory") or "").splitlines()]

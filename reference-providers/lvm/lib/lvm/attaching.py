@@ -23,7 +23,7 @@ EXCLUSIVE = "ey"
 def attach(provider: Lvm, name: str) -> BlockDevice:
     """Return this node's device of the volume ``name``; activate it if there is none.
 
-    Takes one LVM command, whether the volume is active or not, and no lock.
+    Takes one LVM command, whether the volume is active or not, and no lock of the group's.
     """
     protection = provider.protection()
     active = provider.device(name)

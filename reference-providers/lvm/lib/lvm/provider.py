@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from extstorage.provider import Device, Provider, ProviderError, parameters
+from extstorage.provider.locks import VolumeLock
 from lvm import device, names
 
 TYPE_CHECKING = False
@@ -53,13 +54,18 @@ class Lvm(Provider):
         """Activate the volume on this node; return its device."""
         from lvm.attaching import attach
 
-        return Device(attach(self, self._name(volume)).path)
+        name = self._name(volume)
+        # With a detach in between, the device would go, or what this node says of itself would lie.
+        with VolumeLock(self.name, volume):
+            return Device(attach(self, name).path)
 
     def detach(self, volume: str) -> None:
         """Deactivate the volume on this node, whatever has become of the group and its locks."""
         from lvm.attaching import detach
 
-        detach(self, self._name(volume))
+        name = self._name(volume)
+        with VolumeLock(self.name, volume):
+            detach(self, name)
 
     def remove(self, volume: str) -> None:
         """Remove the volume; there being none is as good."""

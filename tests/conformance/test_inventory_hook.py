@@ -1,0 +1,24 @@
+"""The hook that lists the back end's objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.conformance.conftest import Workbench
+
+# Prints a row as lvs does, whose columns are as wide as the longest name at that moment.
+PADDING = r"""
+inventory = "echo >>$RUN_DIRECTORY/count; printf '  area%*s\\n' $(wc -l <$RUN_DIRECTORY/count) ''"
+"""
+
+
+def test_a_row_that_is_padded_anew_is_the_same_object(workbench: Workbench) -> None:
+    configuration = workbench.provider / "conformance.toml"
+    text = configuration.read_text()
+    assert "\n[hooks]\n" in text
+    configuration.write_text(text.replace("\n[hooks]\n", f"\n[hooks]\n{PADDING}", 1))
+
+    run = workbench.run(rules=("ES-IDEM-02",))
+
+    assert run.outcome("ES-IDEM-02") == "passed", run.output
