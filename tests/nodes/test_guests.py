@@ -7,6 +7,7 @@ import platform
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -109,12 +110,13 @@ def test_each_has_its_own_files(pair: Sequence[GuestNode], place: str) -> None:
 def test_files_of_this_machine_are_there_and_cannot_be_changed(
     pair: Sequence[GuestNode], tmp_path: Path
 ) -> None:
-    here = Path(__file__)
-    before = here.read_bytes()
-    assert pair[0].read_file(str(here)) == before
-    do(pair[0], f"echo broken >{here}")
-    assert pair[0].read_file(str(here)) == b"broken\n"
-    assert pair[1].read_file(str(here)) == here.read_bytes() == before
+    with tempfile.NamedTemporaryFile(dir=Path.home()) as file:  # guests have a /tmp of their own
+        here, before = Path(file.name), b"as it was\n"
+        here.write_bytes(before)
+        assert pair[0].read_file(str(here)) == before
+        do(pair[0], f"echo broken >{here}")
+        assert pair[0].read_file(str(here)) == b"broken\n"
+        assert pair[1].read_file(str(here)) == here.read_bytes() == before
     do(pair[0], f"mkdir -p {tmp_path}/new")
     assert not (tmp_path / "new").exists()
 
