@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from extstorage_conformance.node_side.devices import Devices
 
 _FIRST_ROUND_S = 10.0
+_EAGER_S = 5.0
+_LATER_PAUSES = 10
 
 
 class Stream:
     """Stamps, reads back, notes errors and waits, in a thread, until it is stopped.
 
-    The device stays open all the while. ``pause_s`` is the time between two rounds.
+    The device stays open all the while. ``pause_s`` is the time between two rounds. After five
+    seconds it is ten times as long: a snapshot that has to copy between two writes, on a busy
+    node, would else never come to its end.
     """
 
     def __init__(
@@ -66,8 +70,10 @@ class Stream:
     def _run(self) -> None:
         generation = 1
         stopping = False
+        eager_until = time.monotonic() + _EAGER_S
         while not stopping:
-            stopping = self._stop.wait(self._pause_s)
+            is_eager = time.monotonic() < eager_until
+            stopping = self._stop.wait(self._pause_s * (1 if is_eager else _LATER_PAUSES))
             offset = self._offsets[generation % len(self._offsets)]
             started = time.monotonic()
             try:
