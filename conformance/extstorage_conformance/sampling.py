@@ -6,6 +6,7 @@ second, as in a guest, as many would take hours: there it is tried for as long a
 
 from __future__ import annotations
 
+import random
 import time
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from extstorage_conformance.rules import Profile
 from extstorage_conformance.together import points
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Iterator
 
     from extstorage.host.call import Call
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 LONGEST_S = 30.0
 """How long what profile full adds to standard may take, for each ``turns`` and ``held_at``."""
+
+
+def generator_of(subject: Subject, what: str) -> random.Random:
+    """Return what draws for ``what``, the same each time that the run's seed is the same."""
+    return random.Random(f"{subject.suite.seed} {what}")  # noqa: S311 - to be repeated
 
 
 def turns(subject: Subject, standard: int, full: int) -> Iterator[int]:
@@ -43,7 +48,6 @@ def number_of(
 
 def held_at(
     subject: Subject,
-    generator: random.Random,
     call: Call,
     standard: int,
     full: int,
@@ -53,4 +57,4 @@ def held_at(
     """Yield the points, in seconds, at which a script like that of ``call`` is held."""
     calls = 6  # that one, those that overlap, and what makes and undoes the volume
     number = number_of(subject, standard, full, calls * call.seconds, longest_s)
-    return points(generator, number, call.seconds)
+    return points(generator_of(subject, call.invocation.method), number, call.seconds)

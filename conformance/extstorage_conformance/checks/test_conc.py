@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
 from extstorage_conformance.life import ordinary
 from extstorage_conformance.races import LIVES_ON, PAIRS, alone, race
 from extstorage_conformance.rules import Level, Profile, rule
-from extstorage_conformance.sampling import LONGEST_S, held_at, number_of, turns
+from extstorage_conformance.sampling import generator_of, held_at, number_of, turns
 from extstorage_conformance.together import (
     at_once,
     judge_nothing_new,
-    killed,
     patience_s,
     while_held,
 )
-from extstorage_conformance.violation import Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from extstorage.host.call import Call
     from extstorage_conformance.inventory import Item
     from extstorage_conformance.subject import Subject
@@ -29,23 +24,8 @@ if TYPE_CHECKING:
 
 _PARALLEL = 16
 _ROUNDS_IN_PEACE = 10
-_SLOW = ("create", "attach", "grow", "snapshot", "detach", "remove")
-_LONGEST_WAIT_S = 10.0
-_SHORTEST_SLOWNESS_S = 1.0
 _LONGEST_RACES_S = 240.0
-_LONGEST_OF_ONE_METHOD_S = 15.0
 _CALLS_OF_A_RACE = 3  # of each method, about: with what makes, judges and undoes the volume
-
-
-def _random(subject: Subject, what: str) -> random.Random:
-    return random.Random(f"{subject.suite.seed} {what}")  # noqa: S311 - to be repeated
-
-
-def _holds(
-    subject: Subject, call: Call, standard: int, full: int, longest_s: float = LONGEST_S
-) -> Iterator[float]:
-    generator = _random(subject, call.invocation.method)
-    return held_at(subject, generator, call, standard, full, longest_s=longest_s)
 
 
 @rule(
@@ -78,7 +58,7 @@ def test_attaches_of_one_volume_overlap(subject: Subject) -> None:
     volume.detach()
     for _ in turns(subject, 2, 20):
         judge_one(at_once(subject, [attach] * _PARALLEL))
-    for at_s in _holds(subject, once, 6, 50):
+    for at_s in held_at(subject, once, 6, 50):
         overlap = while_held(
             subject,
             attach,
@@ -168,7 +148,7 @@ def test_detaches_of_one_volume_overlap(subject: Subject) -> None:
     for _ in turns(subject, 2, 20):
         volume.attach()
         judge_detached(at_once(subject, [volume.prepare("detach")] * _PARALLEL))
-    for at_s in _holds(subject, once, 6, 50):
+    for at_s in held_at(subject, once, 6, 50):
         volume.attach()
         overlap = while_held(
             subject,
@@ -198,7 +178,7 @@ def test_races_end_in_a_state_that_the_calls_tell(subject: Subject) -> None:
     pairs = [pair for pair in PAIRS if all(map(subject.uses, pair.methods))]
     times = alone(subject, {method for pair in pairs for method in pair.methods})
     for pair in pairs:
-        generator = _random(subject, f"{pair}")
+        generator = generator_of(subject, f"{pair}")
         few = 1 if pair in LIVES_ON else 2  # a volume that is going away is what data is lost in
         turn_s = _CALLS_OF_A_RACE * sum(times[method].seconds for method in pair.methods)
         number = number_of(subject, few, 100, turn_s, _LONGEST_RACES_S / len(pairs))
@@ -237,7 +217,7 @@ def test_creates_of_one_name_make_one_volume(subject: Subject) -> None:
     for _ in turns(subject, 2, 20):
         volume = subject.volume()
         judge_one(volume, at_once(subject, [volume.prepare("create")] * (_PARALLEL // 2)))
-    for at_s in _holds(subject, once, 6, 50):
+    for at_s in held_at(subject, once, 6, 50):
         volume = subject.volume()
         overlap = while_held(
             subject,
@@ -263,148 +243,6 @@ def _created_and_written(volume: Volume) -> Call:
 
 
 @rule(
-    "ES-CONC-06",
-    Level.MUST,
-    source="derived: jobs on different instances run side by side on a node",
-    profile=Profile.STANDARD,
-    needs=("device",),
-    rounds="each method held at 2 points (full: 10, for 15 s at most), drawn",
-)
-def test_a_slow_call_loses_nothing_of_other_volumes(subject: Subject) -> None:
-    """What is done to one volume stays done when a slower call for another began before it.
-
-    A list of all volumes that each script reads, changes and writes back loses what was
-    changed meanwhile.
-    """
-    bystander = subject.attached()
-    bystander.stamp()
-    bystander.detach()
-    for method in filter(subject.uses, (*_SLOW, "setinfo")):
-        slow = _ready_for(subject, method)
-        once = subject.run(ordinary(_ready_for(subject, method), method))
-        for at_s in _holds(subject, once, 2, 10, _LONGEST_OF_ONE_METHOD_S):
-            overlap = while_held(
-                subject,
-                ordinary(slow, method),
-                lambda: _changed(subject),
-                at_s=at_s,
-                patience_s=6 * patience_s(once),
-            )
-            _judge_change(*overlap.result, overlap.call)
-            if method in ("create", "remove", "snapshot"):
-                slow = _ready_for(subject, method)
-    bystander.judge_attach()
-    bystander.judge_stamps(None)
-
-
-def _ready_for(subject: Subject, method: str) -> Volume:
-    """Return a volume for which an ordinary call of ``method`` has its work to do."""
-    if method == "create":
-        return subject.volume()
-    return subject.attached() if method == "detach" else subject.created()
-
-
-def _changed(subject: Subject) -> tuple[Volume, Volume]:
-    """Create a volume and remove another as given steps; return both."""
-    made, gone = subject.created(), subject.created()
-    made.attach()
-    made.stamp()
-    made.detach()
-    gone.given("remove")
-    return made, gone
-
-
-def _judge_change(made: Volume, gone: Volume, slow: Call) -> None:
-    try:
-        made.judge_attach()
-    except Violation as found:
-        expected = f"{found.expected}: the volume was made during {slow.invocation.method}"
-        raise Violation(expected, found.got, found.call) from None
-    made.judge_stamps(slow)
-    judge.fails(gone.call("attach"), f"it was removed during {slow.invocation.method}")
-
-
-@rule(
-    "ES-CONC-07",
-    Level.MUST,
-    source="derived: a script is killed with its node daemon, or by the out-of-memory killer",
-    profile=Profile.STANDARD,
-    needs=("device",),
-    rounds="each method killed at 2 points (full: 12, for 15 s at most), drawn",
-)
-def test_locks_die_with_their_holder(subject: Subject) -> None:
-    """After a script was killed, wherever it was, the next calls neither wait for it nor give up.
-
-    A lock that is a file or a directory outlives its holder; flock does not. Each of the next
-    calls has ten seconds.
-    """
-    subject.excused = True  # what else a killed script leaves is not this rule's question
-    for method in filter(subject.uses, (*_SLOW, "setinfo")):
-        once = subject.run(ordinary(_ready_for(subject, method), method))
-        for at_s in _holds(subject, once, 2, 12, _LONGEST_OF_ONE_METHOD_S):
-            volume = _ready_for(subject, method)
-            killed(subject, ordinary(volume, method), at_s=at_s)
-            for again in _retried(method):
-                call = subject.run(ordinary(volume, again))
-                because = f"{method} was killed {at_s:.3f} s after its start"
-                judge.succeeds(call, because)
-                judge.holds(
-                    call.seconds < _LONGEST_WAIT_S,
-                    f"no wait for a dead process ({because})",
-                    f"{call.seconds:.1f} s",
-                    call,
-                )
-
-
-def _retried(method: str) -> tuple[str, ...]:
-    """Return the methods that have to succeed, in this order, after ``method`` was killed."""
-    whole = ("remove", "create", "attach", "detach", "remove")
-    if method in ("create", "remove"):
-        return whole
-    # Under the name of a snapshot that was made, none can be made again.
-    return ("attach", "detach", *whole) if method == "snapshot" else (method, *whole[-2:])
-
-
-@rule(
-    "ES-CONC-08",
-    Level.SHOULD,
-    source="derived: a job that holds up all others makes the whole cluster wait",
-    profile=Profile.STANDARD,
-    needs=("device",),
-    rounds="each method held at 3 points (full: 8, for 15 s at most), drawn;"
-    " it may be waited for at half of them",
-)
-def test_slow_calls_do_not_hold_up_others(subject: Subject) -> None:
-    """A call for one volume does not make the calls for another wait for its end.
-
-    A lock on all volumes is no harm for moments. One that is held for most of a call's time is.
-    The other call waits when it needs twenty times what it takes alone, and more than a second.
-    """
-    other = subject.attached()
-    once = other.given("attach")
-    patience = max(_SHORTEST_SLOWNESS_S, 5 * patience_s(once))
-    for method in filter(subject.uses, _SLOW):
-        held = waited = 0
-        once = subject.run(ordinary(_ready_for(subject, method), method))
-        for at_s in _holds(subject, once, 3, 8, _LONGEST_OF_ONE_METHOD_S):
-            overlap = while_held(
-                subject,
-                ordinary(_ready_for(subject, method), method),
-                lambda: other.given("attach"),
-                at_s=at_s,
-                patience_s=patience,
-            )
-            held += overlap.held
-            waited += overlap.waited
-        judge.holds(
-            2 * waited <= held,
-            f"attach of another volume to end while {method} is held up",
-            f"it waited at {waited} of {held} points",
-            overlap.call,
-        )
-
-
-@rule(
     "ES-CONC-10",
     Level.SHOULD,
     source="derived: an operator asks while a job runs, and both are right to do so",
@@ -417,6 +255,6 @@ def test_what_succeeds_in_either_order_succeeds_together(subject: Subject) -> No
     pairs = [pair for pair in LIVES_ON if all(map(subject.uses, pair.methods))]
     times = alone(subject, {method for pair in pairs for method in pair.methods})
     for pair in pairs:
-        generator = _random(subject, f"{pair} in peace")
+        generator = generator_of(subject, f"{pair} in peace")
         for call in race(subject, pair, times, generator, _ROUNDS_IN_PEACE):
             judge.succeeds(call, f"it overlapped with the other of {pair}")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
 from extstorage_conformance.life import ordinary
 from extstorage_conformance.rules import Level, Profile, rule
+from extstorage_conformance.sampling import generator_of
 from extstorage_conformance.together import at_once, judge_nothing_new
 
 if TYPE_CHECKING:
+    import random
+
     from extstorage.host.call import Call
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.volume import Volume
@@ -75,7 +77,7 @@ def test_mixed_calls_end_where_they_began(subject: Subject) -> None:
     What comes next for each volume is drawn. Every call succeeds, every attach shows the volume's
     own data, and when the last volume is removed nothing is left of any.
     """
-    generator = random.Random(f"{subject.suite.seed} workers")  # noqa: S311 - to be repeated
+    generator = generator_of(subject, "workers")
     workers = [_Worker(subject) for _ in range(_WORKERS)]
     for _ in range(_STEPS):
         _step(subject, [(worker, worker.drawn(generator)) for worker in workers])
