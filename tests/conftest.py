@@ -20,7 +20,8 @@ _ALLOWED_IN_CI: tuple[str, ...] = ()
 def pytest_configure() -> None:
     # A shell's background job ignores SIGINT, and so would all that tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # One under nohup ignores SIGHUP, and what is compared with Ganeti would differ in it.
+    # It ignores SIGQUIT too, and one under nohup SIGHUP: what is compared with Ganeti would differ.
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
