@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import shutil
 from typing import TYPE_CHECKING
 
 from extstorage.contract.releases import release
@@ -37,8 +37,8 @@ def reap(provider_directory: Path, configuration: Configuration, release_name: s
 
 def _undo(run: DeadRun, configuration: Configuration, release_name: str) -> str:
     if run.nodes.startswith("guests:"):
-        with contextlib.suppress(OSError):
-            run.run_directory.rmdir()  # where their file server's was mounted
+        if _has_own_directory(run):  # their logs, on this machine
+            shutil.rmtree(run.run_directory, ignore_errors=True)
         run.forget()
         return "gone with their guests"
     # Without it nodes that share it cannot be started, nor is there anything in it to lose.
@@ -61,6 +61,10 @@ def _undo(run: DeadRun, configuration: Configuration, release_name: str) -> str:
         return f"not all undone: {reason}"
 
 
+def _has_own_directory(run: DeadRun) -> bool:
+    return run.run_directory.name.startswith(f"extstorage-{run.prefix}-")
+
+
 def _undo_on(nodes: NodeSet, run: DeadRun, configuration: Configuration, release_name: str) -> str:
     for node in nodes.nodes:
         nodes.settle(node, release(release_name), float(configuration.run["script_timeout"]))
@@ -78,7 +82,7 @@ def _undo_on(nodes: NodeSet, run: DeadRun, configuration: Configuration, release
         looks(nodes.nodes, named=len(nodes.nodes) > 1),
     )
     survey.clear(survey.take_all())
-    if run.run_directory.name.startswith(f"extstorage-{run.prefix}-"):
+    if _has_own_directory(run):
         nodes.discard()
     else:
         nodes.close()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from extstorage.nodes.namespaces import NamespaceNodes
+from tests.nodes.conftest import need_guests
 from tests.nodes.devices import loops
 from tests.nodes.sshd import Hosts
 
@@ -236,10 +237,10 @@ def test_host_cannot_be_switched_off(workbench: Workbench, hosts: Path) -> None:
     assert "needs nodes that can be switched off" in message
 
 
-def _start_and_kill(workbench: Workbench, *arguments: str) -> None:
-    """Start a check that stays in its middle, two nodes attached, and kill pytest."""
+def _start_and_kill(workbench: Workbench, *arguments: str, nodes: int = 2) -> None:
+    """Start a check that stays in its middle, the nodes attached, and kill pytest."""
     facts = workbench.directory / "facts.json"
-    check = write_check(workbench, nodes=2, more="import time; time.sleep(60)")
+    check = write_check(workbench, nodes=nodes, more="import time; time.sleep(60)")
     process = subprocess.Popen(
         workbench.command(*arguments, check),
         cwd=workbench.directory,
@@ -267,6 +268,20 @@ def test_killed_run_on_namespaces_is_reaped(workbench: Workbench) -> None:
     assert not run_directory.exists()
     assert not journal.exists()
     assert not loops(journal.stem)
+
+
+def test_killed_run_in_guests_is_reaped(workbench: Workbench) -> None:
+    need_guests()
+    _start_and_kill(workbench, "--extstorage-nodes=guests:1", nodes=1)
+    (journal,) = (workbench.directory / "state").rglob("*.jsonl")
+    run_directory = Path(json.loads(journal.read_text().splitlines()[0])["run_directory"])
+    (run_directory / "log").mkdir(exist_ok=True)
+
+    run = workbench.run("--extstorage-reap")
+
+    assert "1 volumes, gone with their guests" in run.output, run.output
+    assert not run_directory.exists()
+    assert not journal.exists()
 
 
 def test_killed_run_over_ssh_is_reaped(workbench: Workbench, hosts: Path) -> None:
