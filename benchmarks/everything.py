@@ -1,4 +1,4 @@
-"""The nightly run: every provider, whole, on every kind of node; every project; soak, power cuts.
+"""The nightly run: every provider, whole, on every kind of node; soak, power cuts.
 
 Prints one row of Markdown for each run, as it ends, and exits with 1 if anything failed. What the
 runs say goes to standard error. ``--profile core --soak 1m`` is the short form, to try it.
@@ -26,7 +26,6 @@ _RUNS = (
     ("lvm", "guests:2,disk=1G"),
 )
 _SOAKS = (("loopback", "local"), ("lvm", "guests:1,disk=1G"))
-_PROJECTS = ("tests/scaffold", "-n", "4", "--dist", "worksteal")
 _POWER_CUTS = ("tests/nodes/test_guests_power.py", "tests/reference_providers/test_lvm_power.py")
 
 
@@ -38,7 +37,6 @@ def main() -> int:
     chosen = parser.parse_args()
     print("| what | nodes | result | time |\n| --- | --- | --- | --- |", flush=True)
     good = [_conform(provider, nodes, chosen.profile) for provider, nodes in _RUNS]
-    good.append(_projects())
     good += [_soak(provider, nodes, chosen.soak) for provider, nodes in _SOAKS]
     good += [_power_cuts(path) for path in _POWER_CUTS]
     return 0 if all(good) else 1
@@ -57,11 +55,6 @@ def _soak(provider: str, nodes: str, duration: str) -> bool:
     status, seconds, report = _extstorage(words)
     said = ", ".join(f"{report.get(name, 0)} {name}" for name in ("sequences", "calls", "races"))
     return _row(f"{provider}, soak", nodes, status, seconds, said)
-
-
-def _projects() -> bool:
-    status, seconds, lines = _pytest(_PROJECTS)
-    return _row("every project of the template", "local", status, seconds, lines[-1])
 
 
 def _power_cuts(path: str) -> bool:

@@ -29,14 +29,6 @@ if TYPE_CHECKING:
 
 COMBINATIONS = [*MATRIX, *pairwise(REST)]
 STANDARD = ["sh-snapshot-open_close", "python-snapshot-open_close"]
-# What CI runs of them: with everything, with nothing, and with URIs, in both languages;
-# and the first two pairwise ones, which differ in every answer but the language.
-REPRESENTATIVE = [
-    *STANDARD,
-    *map(label, pairwise(REST)[:2]),
-    *("sh", "python", "sh-snapshot-open_close-userspace_uri"),
-    "python-snapshot-open_close-userspace_uri",
-]
 needs_loop = pytest.mark.skipif(
     os.geteuid() != 0 or not Path("/dev/loop-control").exists(),
     reason="needs root and loop devices",
@@ -45,12 +37,7 @@ needs_loop = pytest.mark.skipif(
 
 def combinations() -> Iterator[Any]:
     for combination in COMBINATIONS:
-        name = label(combination)
-        yield pytest.param(combination, marks=whole_unless_representative(name), id=name)
-
-
-def whole_unless_representative(name: str) -> list[pytest.MarkDecorator]:
-    return [] if name in REPRESENTATIVE else [pytest.mark.whole]
+        yield pytest.param(combination, id=label(combination))
 
 
 @pytest.mark.slow
@@ -97,8 +84,7 @@ def profiles() -> Iterator[Any]:
     for combination in MATRIX:
         name = label(combination)
         profile = "standard" if name in STANDARD else "core"
-        marks = whole_unless_representative(name)
-        yield pytest.param(combination, profile, marks=marks, id=f"{name}-{profile}")
+        yield pytest.param(combination, profile, id=f"{name}-{profile}")
 
 
 @pytest.mark.slow
@@ -111,10 +97,6 @@ def test_it_conforms(combination: dict[str, Any], profile: str, tmp_path: Path) 
     words = ("conform", "--profile", profile, *several, provider_of(project))
     done = run("extstorage", *words, cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_what_ci_runs_is_of_the_matrix() -> None:
-    assert {*REPRESENTATIVE} < {label(combination) for combination in COMBINATIONS}
 
 
 def test_every_two_answers_meet() -> None:
