@@ -8,7 +8,7 @@ from extstorage_conformance import judge
 from extstorage_conformance.life import ordinary
 from extstorage_conformance.races import LIVES_ON, PAIRS, alone, race
 from extstorage_conformance.rules import Level, Profile, rule
-from extstorage_conformance.sampling import generator_of, held_at, number_of, turns
+from extstorage_conformance.sampling import LONGEST_S, generator_of, held_at, number_of, turns
 from extstorage_conformance.together import (
     at_once,
     judge_nothing_new,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _PARALLEL = 16
 _ROUNDS_IN_PEACE = 10
-_LONGEST_RACES_S = 240.0
+_LONGEST_RACES_S = 600.0  # a hundred of each pair, if one takes less than half a second
 _CALLS_OF_A_RACE = 3  # of each method, about: with what makes, judges and undoes the volume
 
 
@@ -35,7 +35,7 @@ _CALLS_OF_A_RACE = 3  # of each method, about: with what makes, judges and undoe
     profile=Profile.STANDARD,
     needs=("device",),
     rounds="16 at one moment 2 times (full: 20); held at 6 points (full: 50), drawn;"
-    " in full each for 30 s at most",
+    f" in full each for {LONGEST_S:g} s at most",
 )
 def test_attaches_of_one_volume_overlap(subject: Subject) -> None:
     """Attaches of one volume that overlap all succeed, print one path and make one mapping.
@@ -81,7 +81,7 @@ def _detached(volume: Volume) -> frozenset[Item]:
     source="derived: jobs on different instances run side by side on a node",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="1 (full: 6, for 30 s at most) of 16 volumes",
+    rounds=f"1 (full: 6, for {LONGEST_S:g} s at most) of {_PARALLEL} volumes",
 )
 def test_calls_for_many_volumes_overlap(subject: Subject) -> None:
     """Calls for different volumes that start at one moment all succeed, each volume with its own.
@@ -129,7 +129,7 @@ def _judge_own_devices(volumes: list[Volume], calls: list[Call]) -> None:
     profile=Profile.STANDARD,
     needs=("device",),
     rounds="16 at one moment 2 times (full: 20); held at 6 points (full: 50), drawn;"
-    " in full each for 30 s at most",
+    f" in full each for {LONGEST_S:g} s at most",
 )
 def test_detaches_of_one_volume_overlap(subject: Subject) -> None:
     """Detaches of one volume that overlap all exit 0, and it is detached."""
@@ -166,8 +166,8 @@ def test_detaches_of_one_volume_overlap(subject: Subject) -> None:
     source="derived: a call that Ganeti gave up after its time limit still runs when others come",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="each pair 2 times, 1 if the volume lives on (full: 100, all for 240 s at most),"
-    " held at drawn points or at one moment",
+    rounds="each pair 2 times, 1 if the volume lives on (full: 100,"
+    f" all for {_LONGEST_RACES_S:g} s at most), held at drawn points or at one moment",
 )
 def test_races_end_in_a_state_that_the_calls_tell(subject: Subject) -> None:
     """Two different calls for one volume that overlap leave what their exit statuses say.
@@ -193,7 +193,7 @@ def test_races_end_in_a_state_that_the_calls_tell(subject: Subject) -> None:
     profile=Profile.STANDARD,
     needs=("device",),
     rounds="8 at one moment 2 times (full: 20); held at 6 points (full: 50), drawn;"
-    " in full each for 30 s at most",
+    f" in full each for {LONGEST_S:g} s at most",
 )
 def test_creates_of_one_name_make_one_volume(subject: Subject) -> None:
     """Creates of one name that overlap make one volume, whose data a slower create leaves alone.
