@@ -150,14 +150,15 @@ class Devices:
 
     @contextmanager
     def stream(
-        self, path: str, volume: str, offsets: Iterable[int], *, pause_s: float = 0.002
+        self, path: str, volume: str, offsets: Iterable[int], *, idles: bool = False
     ) -> Iterator[Stream]:
         """Write to ``path`` on the node, in the background, until the with block ends.
 
-        The device stays open all the while, as an instance's disk does.
+        The device stays open all the while, as an instance's disk does. ``idles``: with pauses in
+        which a provider that copies can copy.
         """
         stream = Stream()
-        number = self._untimed("start_stream", path, volume, list(offsets), pause_s)
+        number = self._untimed("start_stream", path, volume, list(offsets), idles)
         try:
             yield stream
         finally:

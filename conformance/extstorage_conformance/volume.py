@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Unpack
 
 from extstorage_conformance import judge, stamps
+from extstorage_conformance.inventory.survey import PATIENCE_S
 from extstorage_conformance.violation import Blocked, Violation
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from extstorage_conformance.devices import Devices, Stream
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.suite_node import SuiteNode
-
-_PATIENCE_S = 2.0  # a device may need a moment to go
 
 
 class Volume:
@@ -115,7 +114,7 @@ class Volume:
         """
         if self.subject.configuration.capabilities["visible_after_detach"]:
             return True
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + PATIENCE_S
         while (shown := self._is_shown()) and time.monotonic() < deadline:
             time.sleep(0.02)
         return not shown
@@ -219,10 +218,10 @@ class Volume:
         self.judge_stamps(call, generation, chosen)
 
     def stream(
-        self, offsets: Iterable[int] | None = None, *, pause_s: float = 0.002
+        self, offsets: Iterable[int] | None = None, *, idles: bool = False
     ) -> AbstractContextManager[Stream]:
         """Return what writes to the attached device, on its node, for the length of a block."""
-        return self.devices.stream(self.path, self.name, self._chosen(offsets), pause_s=pause_s)
+        return self.devices.stream(self.path, self.name, self._chosen(offsets), idles=idles)
 
     def held(self) -> AbstractContextManager[None]:
         """Return what keeps the attached device open for writing; raises Blocked."""

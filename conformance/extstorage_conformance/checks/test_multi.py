@@ -18,7 +18,6 @@ _NAMES = "lib/cmdlib/instance_storage.py _GenerateUniqueNames"
 _IDENTITY = "lib/storage/extstorage.py (a disk is its provider and its name)"
 _MOST_DISKS = 16
 _OTHER_NAME = "second_copy"
-_PAUSE_S = 0.05  # a provider that copies has to find the origin idle now and then
 _METADATA = "originstname+{}.example.test"
 
 
@@ -226,7 +225,7 @@ def _export(origin: Volume, generation: int) -> None:
     subject = origin.subject
     fixed, busy = origin.offsets(64)[1::2], origin.offsets(64)[::2]
     origin.stamp(generation, fixed)
-    with origin.stream(busy, pause_s=_PAUSE_S) as stream:
+    with origin.stream(busy, idles=True) as stream:
         origin.attach()
         snapshot = subject.volume(name=f"{origin.name}.snap")
         judge.succeeds(

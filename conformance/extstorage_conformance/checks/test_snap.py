@@ -18,7 +18,6 @@ _SNAPSHOT = "lib/storage/extstorage.py ExtStorageDevice.Snapshot"
 _EXPORT = "lib/masterd/instance.py ExportInstanceHelper.CreateSnapshots"
 _NEEDS = ("snapshot", "device")
 _NOT_SENT = ("VOL_UUID", "VOL_CNAME", "VOL_SIZE")
-_PAUSE_S = 0.05  # a provider that copies has to find the origin idle now and then
 
 
 def _taken(volume: Volume) -> Volume:
@@ -179,7 +178,7 @@ def test_snapshot_of_a_busy_origin(subject: Subject) -> None:
     _snapshot_of_an_idle_origin(subject)
     origin = subject.attached()
     through(origin, "open")
-    with origin.stream(pause_s=_PAUSE_S) as stream:
+    with origin.stream(idles=True) as stream:
         call = subject.run(ordinary(origin, "snapshot"))
     judge.succeeds(call, "the instance runs on during an export")
     judge.holds(not stream.errors, "undisturbed I/O", "; ".join(stream.errors[:3]), call)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from extstorage_conformance.devices import Ask
     from extstorage_conformance.naming import Namer
 
-_PATIENCE_S = 2.0  # udev and lazily detached devices need a moment
+PATIENCE_S = 2.0
+"""How long what is to go may stay: udev and lazily detached devices need a moment."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class Survey:
 
     def left_since(self, baseline: frozenset[Item]) -> list[Item]:
         """Return what exists now and did not at ``baseline``, after a moment's patience."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + PATIENCE_S
         while left := self.take() - baseline:
             if time.monotonic() >= deadline:
                 break

@@ -123,9 +123,9 @@ class NodeSide:
         """Return whether the kernel's read-only flag of a device is set."""
         return block.is_read_only(path)
 
-    def start_stream(self, path: str, volume: str, offsets: list[int], pause_s: float) -> int:
+    def start_stream(self, path: str, volume: str, offsets: list[int], idles: bool) -> int:  # noqa: FBT001 - it comes as JSON
         """Start a writer; return its number."""
-        stream = Stream(self._devices, path, volume, offsets, pause_s)
+        stream = Stream(self._devices, path, volume, offsets, idles=idles)
         stream.start()
         return self._keep(stream)
 

@@ -15,26 +15,27 @@ if TYPE_CHECKING:
     from extstorage_conformance.node_side.devices import Devices
 
 _FIRST_ROUND_S = 10.0
+_PAUSE_S = 0.002
+_IDLE_PAUSE_S = 0.05
+_LONGER_IDLE_PAUSE_S = 0.5
 _EAGER_S = 5.0
-_LATER_PAUSES = 10
 
 
 class Stream:
     """Stamps, reads back, notes errors and waits, in a thread, until it is stopped.
 
-    The device stays open all the while. ``pause_s`` is the time between two rounds. After five
-    seconds it is ten times as long: a snapshot that has to copy between two writes, on a busy
-    node, would else never come to its end.
+    The device stays open all the while. With ``idles`` there are pauses in which a provider that
+    copies can copy; after five seconds they are longer, as on a busy node a copy takes longer.
     """
 
     def __init__(
-        self, devices: Devices, path: str, volume: str, offsets: list[int], pause_s: float
+        self, devices: Devices, path: str, volume: str, offsets: list[int], *, idles: bool
     ) -> None:
         self._devices = devices
         self._path = path
         self._volume = volume
         self._offsets = offsets
-        self._pause_s = pause_s
+        self._idles = idles
         self._rounds = 0
         self._longest_s = 0.0
         self._errors: list[str] = []
@@ -67,13 +68,17 @@ class Stream:
             "written": list(self._written.items()),
         }
 
+    def _pause_s(self, age_s: float) -> float:
+        if not self._idles:
+            return _PAUSE_S
+        return _IDLE_PAUSE_S if age_s < _EAGER_S else _LONGER_IDLE_PAUSE_S
+
     def _run(self) -> None:
         generation = 1
         stopping = False
-        eager_until = time.monotonic() + _EAGER_S
+        began = time.monotonic()
         while not stopping:
-            is_eager = time.monotonic() < eager_until
-            stopping = self._stop.wait(self._pause_s * (1 if is_eager else _LATER_PAUSES))
+            stopping = self._stop.wait(self._pause_s(time.monotonic() - began))
             offset = self._offsets[generation % len(self._offsets)]
             started = time.monotonic()
             try:
