@@ -27,12 +27,6 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory that the guests and this machine share."""
-    return tmp_path_factory.mktemp("locked")
-
-
-@pytest.fixture(scope="module")
 def booted(shared: Path) -> Iterator[list[LvmNode]]:
     """Two guests with a group that lvmlockd locks."""
     with locked_guests(2, shared) as nodes:
