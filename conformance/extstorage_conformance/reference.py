@@ -17,6 +17,8 @@ from extstorage.contract.releases import RELEASES
 from extstorage.contract.variables import ALWAYS_SENT_PARAMETERS, VARIABLES
 from extstorage_conformance import catalogue
 from extstorage_conformance.configuration import TABLES, Option
+from extstorage_conformance.inventory.survey import PATIENCE_S
+from extstorage_conformance.judge import LONGEST_WAIT_S
 from extstorage_conformance.rules import Level, Rule
 
 if TYPE_CHECKING:
@@ -38,9 +40,9 @@ def rules_page() -> str:
         "otherwise). No rule is tried again until it holds: one violation is a failure. What is",
         "drawn at random is drawn from the run's seed (`--extstorage-seed`).",
         "",
-        "Where a rule speaks of I/O that goes on undisturbed, one write or read may wait for 5 s;",
-        "what detach takes away, or a check leaves, has 2 s to go. A rule that compares times, or",
-        "sets a limit of its own, says so below.",
+        "Where a rule speaks of I/O that goes on undisturbed, one write or read may wait for",
+        f"{LONGEST_WAIT_S:g} s; what detach takes away, or a check leaves, has {PATIENCE_S:g} s.",
+        "A rule that compares times, or sets a limit of its own, says so below.",
     ]
     for group, members in groupby(rules, key=lambda rule: rule.group):
         lines += ["", f"## {group}"]

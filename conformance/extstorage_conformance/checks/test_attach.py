@@ -69,7 +69,7 @@ def test_unknown_volume_is_refused(subject: Subject) -> None:
     judge.fails(subject.volume().call("attach"), "there is no such volume")
 
 
-@rule("ES-ATTACH-04", Level.MUST, source=_MAN, needs=("device",), rounds="10 attaches")
+@rule("ES-ATTACH-04", Level.MUST, source=_MAN, needs=("device",), rounds=f"{_REPEATS} attaches")
 def test_attached_volume_is_attached_again(subject: Subject) -> None:
     """Attach of an attached volume prints the same path and makes no second mapping."""
     volume = subject.attached()
@@ -88,7 +88,7 @@ def test_attached_volume_is_attached_again(subject: Subject) -> None:
     source="lib/backend.py _RecursiveFindBD",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="10 attaches",
+    rounds=f"{_REPEATS} attaches",
 )
 def test_attach_again_leaves_io_alone(subject: Subject) -> None:
     """Attach of an attached volume does not disturb I/O that is going on.

@@ -28,7 +28,7 @@ _LONGEST_S = 15.0  # for each method
     source="derived: jobs on different instances run side by side on a node",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="each method held at 2 points (full: 10, for 15 s at most), drawn",
+    rounds=f"each method held at 2 points (full: 10, for {_LONGEST_S:g} s at most), drawn",
 )
 def test_a_slow_call_loses_nothing_of_other_volumes(subject: Subject) -> None:
     """What is done to one volume stays done when a slower call for another began before it.
@@ -90,7 +90,7 @@ def _judge_change(made: Volume, gone: Volume, slow: Call) -> None:
     source="derived: a script is killed with its node daemon, or by the out-of-memory killer",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="each method killed at 2 points (full: 12, for 15 s at most), drawn",
+    rounds=f"each method killed at 2 points (full: 12, for {_LONGEST_S:g} s at most), drawn",
 )
 def test_locks_die_with_their_holder(subject: Subject) -> None:
     """After a script was killed, wherever it was, the next calls neither wait for it nor give up.
@@ -131,7 +131,7 @@ def _retried(method: str) -> tuple[str, ...]:
     source="derived: a job that holds up all others makes the whole cluster wait",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="each method held at 3 points (full: 8, for 15 s at most), drawn;"
+    rounds=f"each method held at 3 points (full: 8, for {_LONGEST_S:g} s at most), drawn;"
     " it may be waited for at half of them",
 )
 def test_slow_calls_do_not_hold_up_others(subject: Subject) -> None:

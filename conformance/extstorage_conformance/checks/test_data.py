@@ -36,7 +36,7 @@ def _offsets(volume: Volume, count: int = 16) -> list[int]:
     source="derived: an instance that is stopped and started expects its disk as it was",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="3 times",
+    rounds=f"{_CYCLES} times",
 )
 def test_data_survives_detach_and_attach(subject: Subject) -> None:
     """Data that was written is there, unchanged, each time the volume is attached again."""
@@ -262,7 +262,7 @@ def _write_both_ways(volume: Volume, generation: int) -> None:
     profile=Profile.STANDARD,
     needs=("device",),
     nodes=2,
-    rounds="4 volumes on each node, once",
+    rounds=f"{_AT_ONCE} volumes on each node, once",
 )
 def test_volumes_made_on_two_nodes_at_once(subject: Subject) -> None:
     """Volumes that are created on different nodes at the same time all exist, and share no block.

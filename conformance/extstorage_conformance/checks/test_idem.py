@@ -32,7 +32,7 @@ _TWICE = ("attach", "attach", "open", "open", "close", "close", "detach", "detac
     source="man ganeti-extstorage-interface(7); lib/backend.py attaches for nearly every RPC",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="10 of each method",
+    rounds=f"{_REPEATS} of each method",
 )
 def test_repeated_calls_converge(subject: Subject) -> None:
     """Attach, open, setinfo, close and detach, ten times each, leave what one time leaves.
@@ -66,7 +66,7 @@ def _judge_nothing_new(
     source="derived: gnt-instance recreate-disks makes a volume of the same name again",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="5 lives",
+    rounds=f"{_CYCLES} lives",
 )
 def test_lifecycle_repeats(subject: Subject) -> None:
     """A volume's whole life can be repeated under its name, and nothing stays in the end.

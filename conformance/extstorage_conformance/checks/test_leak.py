@@ -135,7 +135,7 @@ def test_back_end_is_as_before(subject: Subject) -> None:
     source="derived: attach is called for every RPC on a disk, for years",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="20 attaches, after 3 that do not count",
+    rounds=f"{_REPEATS} attaches, after {_WARM_UP} that do not count",
 )
 def test_state_does_not_grow_with_attach(subject: Subject) -> None:
     """Attach of an attached volume adds nothing to the files that the provider keeps.

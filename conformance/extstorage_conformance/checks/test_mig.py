@@ -211,7 +211,7 @@ def test_stale_node_comes_back(subject: Subject) -> None:
     profile=Profile.STANDARD,
     needs=("device",),
     nodes=2,
-    rounds="3 clean-ups",
+    rounds=f"{_CLEANUPS} clean-ups",
 )
 def test_cleanup_is_repeated(subject: Subject) -> None:
     """Migrate --cleanup succeeds any number of times, and the instance's I/O goes on."""
@@ -259,7 +259,7 @@ def test_no_node_keeps_a_volume_to_itself(subject: Subject) -> None:
     profile=Profile.STANDARD,
     needs=("device",),
     nodes=2,
-    rounds="2 migrations (full: 20)",
+    rounds=f"{_FEW_MIGRATIONS} migrations (full: {_MIGRATIONS})",
 )
 def test_migrating_back_and_forth_leaves_nothing(subject: Subject) -> None:
     """Migrations back and forth leave no more on the nodes and in the back end than one leaves.

@@ -43,7 +43,7 @@ def _attach_seconds(volume: Volume, repeats: int) -> list[float]:
     source="lib/backend.py _RecursiveFindBD attaches anew for nearly every RPC about the disk",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds="10 attaches (full: 30)",
+    rounds=f"{_REPEATS_IN_STANDARD} attaches (full: {_REPEATS})",
 )
 def test_repeated_attach_is_quick(subject: Subject) -> None:
     """Attach of an attached volume takes less than a second, in the median.
@@ -64,7 +64,7 @@ def test_repeated_attach_is_quick(subject: Subject) -> None:
     source="derived: attach is on the path of every RPC, and pools hold hundreds of disks",
     profile=Profile.FULL,
     needs=("device",),
-    rounds="10 attaches, of which the quickest counts",
+    rounds=f"{_REPEATS_IN_STANDARD} attaches, of which the quickest counts",
 )
 def test_attach_does_not_grow_with_the_pool(subject: Subject) -> None:
     """Attach takes less than twice as long when there are fifty more volumes.
