@@ -22,6 +22,7 @@ class Place(NamedTuple):
         disks: The raw files of the disks that all guests of the run have.
         number: 1 for the first guest of the run, 2 for the second.
         names: The host names of all guests of the run, in their order.
+        preload: The library that its kernel loads first, or an empty text.
     """
 
     state: str
@@ -32,6 +33,7 @@ class Place(NamedTuple):
     disks: list[str]
     number: int
     names: list[str]
+    preload: str
 
     @property
     def system_disk(self) -> str:

@@ -170,7 +170,11 @@ def _booted(place: Place, wires: _Wires) -> int:
         process = subprocess.Popen(
             ["linux.uml", *_options(place, wires)],
             cwd="/",
-            env={"PATH": TOOLS, "TMPDIR": _memory_directory(place)},
+            env={
+                "PATH": TOOLS,
+                "TMPDIR": _memory_directory(place),
+                "LD_PRELOAD": place.preload,
+            },
             pass_fds=wires,
             preexec_fn=enter,  # noqa: PLW1509 - this process has one thread
             process_group=0,

@@ -23,7 +23,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from extstorage.nodes import guest_files, guest_supervisor
+from extstorage.nodes import guest_files, guest_registers, guest_supervisor
 from extstorage.nodes.guest_place import Place, address, disk_device
 from extstorage.nodes.machines import (
     BASE_DIRECTORY,
@@ -221,8 +221,9 @@ class GuestNodes:
             for number, size in enumerate(self._disk_bytes, 1)
         )
         names = self._names + [SERVER] * self._file_server
+        preload = guest_registers.library(state, guest_supervisor.TOOLS)
         guests = tuple(
-            GuestNode(self._place(state, number, names), self._supervisor)
+            GuestNode(self._place(state, number, names, preload), self._supervisor)
             for number in range(1, len(names) + 1)
         )
         self.nodes, self._servers = guests[: len(self._names)], guests[len(self._names) :]
@@ -232,7 +233,7 @@ class GuestNodes:
         start_all([*self._servers, *self.nodes])
         return self.nodes
 
-    def _place(self, state: str, number: int, names: list[str]) -> Place:
+    def _place(self, state: str, number: int, names: list[str], preload: str) -> Place:
         return Place(
             f"{state}/guest{number}",
             names[number - 1],
@@ -242,6 +243,7 @@ class GuestNodes:
             [disk.file for disk in self.disks],
             number,
             names,
+            preload,
         )
 
     def _expect_possible(self) -> None:
@@ -274,4 +276,4 @@ def missing() -> str | None:
         return "guests need User-Mode Linux: apt-get install user-mode-linux"
     if not shutil.which("mkfs.ext4", path=guest_supervisor.TOOLS):
         return "guests need mkfs.ext4: apt-get install e2fsprogs"
-    return None
+    return guest_registers.missing(guest_supervisor.TOOLS)
