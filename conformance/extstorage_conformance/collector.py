@@ -6,12 +6,16 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+import pytest
+
 from extstorage_conformance.outcome import Result
+from extstorage_conformance.session import end
 
 if TYPE_CHECKING:
-    import pytest
-
     from extstorage_conformance.session import ConformanceSession
+
+CANNOT_RUN = "extstorage_cannot_run"
+"""Where a process of xdist's says why it could not run."""
 
 
 class ResultCollector:
@@ -37,6 +41,13 @@ class ResultCollector:
         if data is not None:
             data["duration_s"] = round(self._seconds[report.nodeid], 4)
             self._session.results.append(Result.from_json(data))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: object) -> None:
+        """End the run when one of several processes could not run; of xdist."""
+        reason = getattr(node, "workeroutput", {}).get(CANNOT_RUN)
+        if reason:
+            end(reason)
 
     def finish(self) -> None:
         """Note that the run has ended."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from extstorage_conformance import catalogue, checks
-from extstorage_conformance.collector import ResultCollector
+from extstorage_conformance.collector import CANNOT_RUN, ResultCollector
 from extstorage_conformance.faults.progress import show_progress
 from extstorage_conformance.options import add_options, report_files, session_from
 from extstorage_conformance.outcome import Outcome, Result
@@ -193,7 +193,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if conformance is None:
         return
     conformance.was_interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
-    conformance.close()
+    try:
+        conformance.close()
+    finally:
+        if conformance.cannot_run and hasattr(session.config, "workeroutput"):
+            session.config.workeroutput[CANNOT_RUN] = conformance.cannot_run
     collector = session.config.pluginmanager.get_plugin(COLLECTOR)
     if collector is not None:
         collector.finish()

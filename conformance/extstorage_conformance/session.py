@@ -45,7 +45,8 @@ class ConformanceSession:
     went: inside scripts, in device I/O, and in all; ``times`` holds, for each method, the seconds
     of its calls, ``figures`` times in ms that rules have measured. ``reach`` adds up the faults
     that were tried. ``unremoved`` names the volumes that the provider refused to remove.
-    ``was_interrupted`` says that the run ended before its last rule.
+    ``was_interrupted`` says that the run ended before its last rule, ``cannot_run`` why it could
+    not begin or end.
     """
 
     request: Request
@@ -60,6 +61,7 @@ class ConformanceSession:
     figures: dict[str, float] = field(default_factory=dict)
     unremoved: list[str] = field(default_factory=list)
     was_interrupted: bool = False
+    cannot_run: str = ""
     reach: Reach = field(default_factory=Reach)
     _suites: dict[str, Suite] = field(default_factory=dict)
     _no_nodes: str = ""
@@ -87,7 +89,7 @@ class ConformanceSession:
                 _check_machine(self.provider_directory)
             self.configuration.parameters_for(self.provider_directory)
         except CannotRun as reason:
-            _exit(reason)
+            self._exit(reason)
 
     def suite(self, nodes: str = LOCAL) -> Suite:
         """Return the run on these nodes, started when the first rule needs it; raises CannotRun."""
@@ -110,7 +112,7 @@ class ConformanceSession:
         try:
             return self.suite(nodes)
         except CannotRun as reason:
-            _exit(reason)
+            self._exit(reason)
 
     def _suite_on_several(self, wanted: int) -> Suite:
         if not self._no_nodes:
@@ -131,7 +133,11 @@ class ConformanceSession:
             except CannotRun as reason:
                 failed = reason
         if failed is not None:
-            _exit(failed)
+            self._exit(failed)
+
+    def _exit(self, reason: CannotRun) -> NoReturn:
+        self.cannot_run = str(reason)
+        end(self.cannot_run)
 
     @contextmanager
     def subject(self, rule: Rule | None) -> Iterator[Subject]:
@@ -248,6 +254,11 @@ class ConformanceSession:
         return "\n  waiver:   not signed: write its reason, or mend the provider"
 
 
+def end(reason: str) -> NoReturn:
+    """End pytest: the suite could not run."""
+    pytest.exit(f"could not run: {reason}", returncode=3)
+
+
 def _today() -> dt.date:
     return dt.datetime.now(tz=dt.UTC).date()
 
@@ -265,10 +276,6 @@ def _expect_nodes(rule: Rule, suite: Suite) -> None:
             " {run_directory}, which these nodes do not share; name a shared directory as"
             " [nodes] directory, or shared disks in [parameters]"
         )
-
-
-def _exit(reason: CannotRun) -> NoReturn:
-    pytest.exit(f"could not run: {reason}", returncode=3)
 
 
 def _subject(item: pytest.Item) -> Subject | None:
