@@ -6,6 +6,7 @@ Numbers and structures are those of ``linux/ptrace.h``, ``linux/seccomp.h``, ``l
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 
@@ -18,13 +19,12 @@ _AUDIT_ARCH = 0xC000003E
 
 _CONT = 7
 _SYSCALL = 24
-_GETREGSET = 0x4204
-_SETREGSET = 0x4205
+_GETREGS = 12  # User-Mode Linux has no GETREGSET
+_SETREGS = 13
 _SEIZE = 0x4206
 _LISTEN = 0x4208
 _GETEVENTMSG = 0x4201
 _GET_SYSCALL_INFO = 0x420E
-_NT_PRSTATUS = 1
 
 # TRACESYSGOOD, FORK, VFORK, CLONE, EXEC, EXIT, SECCOMP, EXITKILL
 _OPTIONS = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x40 | 0x80 | 0x100000
@@ -64,10 +64,6 @@ _libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c
 _libc.ptrace.restype = ctypes.c_long
 
 
-class _Vector(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
-
-
 def _ptrace(request: int, process: int, address: int = 0, data: int = 0) -> int:
     ctypes.set_errno(0)
     result: int = _libc.ptrace(request, process, address, data)
@@ -105,8 +101,7 @@ class Registers:
     def __init__(self, process: int) -> None:
         self._process = process
         self._words = (ctypes.c_uint64 * _WORDS)()
-        self._vector = _Vector(ctypes.addressof(self._words), ctypes.sizeof(self._words))
-        _ptrace(_GETREGSET, process, _NT_PRSTATUS, ctypes.addressof(self._vector))
+        _ptrace(_GETREGS, process, 0, ctypes.addressof(self._words))
 
     @property
     def number(self) -> int:
@@ -146,13 +141,19 @@ class Registers:
         self._store()
 
     def _store(self) -> None:
-        _ptrace(_SETREGSET, self._process, _NT_PRSTATUS, ctypes.addressof(self._vector))
+        _ptrace(_SETREGS, self._process, 0, ctypes.addressof(self._words))
 
 
 def syscall_stop(process: int) -> int:
     """Return whether a process is at a system call's ENTRY or EXIT, or at neither (0)."""
     info = ctypes.create_string_buffer(88)
-    _ptrace(_GET_SYSCALL_INFO, process, len(info), ctypes.addressof(info))
+    try:
+        _ptrace(_GET_SYSCALL_INFO, process, len(info), ctypes.addressof(info))
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        # User-Mode Linux does not tell. It sets this result before a call begins.
+        return ENTRY if Registers(process).result == -errno.ENOSYS else EXIT
     return info.raw[0]
 
 
