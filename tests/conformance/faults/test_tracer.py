@@ -191,6 +191,12 @@ def test_full_and_read_only_file_systems(bench: Bench) -> None:
     assert "Read-only" in bench.run(do="read-only")[0].stderr
 
 
+def test_a_full_file_system_says_of_a_directory_that_it_is_there(bench: Bench) -> None:
+    bench.write("#!/bin/sh\nmkdir there\n")
+    (bench.directory / "work/there").mkdir(parents=True)
+    assert "File exists" in bench.run(do="full", room=0)[0].stderr
+
+
 def test_output_status_and_descriptors_are_the_scripts_own(bench: Bench) -> None:
     bench.write("#!/bin/sh\nls -l /proc/self/fd | wc -l\nread -r x || echo eof\nexit 7\n")
     completed, _ = bench.run()

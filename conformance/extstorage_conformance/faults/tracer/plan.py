@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +78,11 @@ class Plan:
 def takes_space(effect: Effect) -> bool:
     """Return whether a full file system refuses the call; a longer file may have a hole."""
     return not effect.paths[0].startswith(_KERNEL_FILES) and (
-        effect.kind == "write"
-        or (effect.kind == "make" and effect.what != "O_TRUNC")
-        or effect.name == "fallocate"
+        effect.kind == "write" or _makes(effect) or effect.name == "fallocate"
     )
+
+
+def _makes(effect: Effect) -> bool:
+    if effect.name.startswith("mkdir") and os.path.isdir(effect.paths[0]):
+        return False  # EEXIST, before anybody asks for room
+    return effect.kind == "make" and effect.what != "O_TRUNC"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from extstorage.provider import ProviderError
 from extstorage.provider.tools import run
 
 TIMEOUT_S = 600.0
@@ -43,6 +44,15 @@ def dmsetup(*words: str) -> str:
     """Run ``dmsetup``; return what it printed on stdout; raise ToolError if it fails."""
     _prepare_environment()
     return run("dmsetup", *words)
+
+
+def expect(*programs: str) -> None:
+    """Raise ProviderError unless all ``programs`` are installed."""
+    from shutil import which
+
+    for program in programs:
+        if which(program) is None:
+            raise ProviderError(f"the program {program} is not in PATH: install it on this node")
 
 
 def _prepare_environment() -> None:

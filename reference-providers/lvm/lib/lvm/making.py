@@ -134,9 +134,17 @@ class Unfinished:
             self._volumes.deactivate(self._new)
         with self._protection.metadata():
             if is_whole:
-                self._volumes.rename(self._new, self._name)
+                self._rename()
             else:
                 self._volumes.remove(self._new)
+
+    def _rename(self) -> None:
+        try:
+            self._volumes.rename(self._new, self._name)
+        except BaseException:
+            if self._new in self._volumes.report(self._new):
+                self._volumes.remove(self._new)
+            raise
 
 
 def remove_abandoned(

@@ -9,6 +9,7 @@ nothing to do with the origin any more.
 from __future__ import annotations
 
 from extstorage.provider import ProviderError
+from extstorage.provider.tools import ToolError
 from lvm import names
 from lvm.attaching import EXCLUSIVE, SHARED
 from lvm.makers import is_at_work
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 def freeze(provider: Lvm, name: str, snapshot: str) -> None:
     """Make the volume ``snapshot`` what the volume ``name`` is now; I/O to ``name`` goes on."""
+    from lvm.commands import expect
     from lvm.copying import copy
     from lvm.making import Unfinished, linear
 
@@ -35,6 +37,7 @@ def freeze(provider: Lvm, name: str, snapshot: str) -> None:
     if origin.is_thin:
         _freeze_thin(provider, protection, origin, snapshot)
         return
+    expect("lvcreate", "lvremove", "lvrename")  # what could not be undone is not begun
     frozen = names.frozen(name)
     words = linear(provider, origin.size)
     with Unfinished(provider, protection, snapshot, also_makes=(frozen,)) as new:
@@ -97,12 +100,20 @@ class _Frozen:
 
     def __exit__(self, *_: object) -> None:
         with self._protection.metadata():
-            if self._frozen in self._volumes.report(self._frozen):
-                self._volumes.remove(self._frozen)
+            self._remove()
             if not self._was_active:
                 self._volumes.deactivate(self._name)
             elif self._protection.is_lvmlockd:
                 self._volumes.activate(self._name, SHARED)
+
+    def _remove(self) -> None:
+        if self._frozen not in self._volumes.report(self._frozen):
+            return
+        try:
+            self._volumes.remove(self._frozen)
+        except ToolError:
+            # While it is there, no other node may use the volume: not given up at once.
+            self._volumes.remove(self._frozen)
 
 
 def end_abandoned_copy(
