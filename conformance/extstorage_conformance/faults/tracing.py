@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from extstorage.nodes.local import LocalNode
-from extstorage_conformance.faults.tracer.__main__ import CANNOT_TRACE
+from extstorage_conformance.faults.tracer.__main__ import CANNOT_TRACE, DIED
 from extstorage_conformance.faults.tracer.hanging import END, LEFT
 
 if TYPE_CHECKING:
@@ -123,7 +123,9 @@ def _made(
         pytest.skip(f"needs ptrace and seccomp on Linux on x86-64: {call.output.strip()[-200:]}")
     try:
         told = json.loads(subject.host.node.read_file(report))
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if call.exit_code == DIED:
+            raise RuntimeError("the tracer died of a mistake of its own") from error
         # The tracer itself was killed, with a script that did not end.
         told = {"fired": True, "steps": [], "taken": 0, "said": 0, "stubborn": True, "leaves": True}
     return call, {**told, "report": report}

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from extstorage_conformance.faults.tracer.__main__ import DIED
 from extstorage_conformance.faults.tracing import INTERPRETERS
 
 PACKAGES = Path(__file__).parents[3] / "conformance"
@@ -189,6 +190,12 @@ def test_full_and_read_only_file_systems(bench: Bench) -> None:
     assert bench.run(do="full", room=2)[0].returncode != 0
     assert (bench.directory / "work/one").read_text() == "one\n"
     assert "Read-only" in bench.run(do="read-only")[0].stderr
+
+
+def test_a_tracer_that_dies_is_not_one_that_cannot_trace(bench: Bench) -> None:
+    bench.write("#!/bin/sh\nmkdir there\n")
+    (bench.directory / "report.json").write_text("{}")
+    assert bench.run(do="full", room="no number")[0].returncode == DIED
 
 
 def test_a_full_file_system_says_of_a_directory_that_it_is_there(bench: Bench) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 CANNOT_TRACE = 125
+DIED = 119
+"""The tracer ended before it could tell how the script did; there is no report."""
 _STATUS = struct.Struct("i?")
 
 
@@ -35,8 +37,9 @@ def main() -> NoReturn:
         os.close(descriptor)
     answer = os.read(reader, _STATUS.size)
     if len(answer) < _STATUS.size:
-        os.waitpid(tracer, 0)
-        os._exit(CANNOT_TRACE)
+        status = os.waitpid(tracer, 0)[1]
+        could = not os.WIFEXITED(status) or os.WEXITSTATUS(status) != CANNOT_TRACE
+        os._exit(DIED if could else CANNOT_TRACE)
     status, leaves = _STATUS.unpack(answer)
     if not leaves:
         os.waitpid(tracer, 0)
