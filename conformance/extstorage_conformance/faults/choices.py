@@ -91,12 +91,10 @@ def missing_tools(recorded: Recorded) -> Iterator[Trial]:
 
 
 def full_file_systems(recorded: Recorded) -> Iterator[Trial]:
-    """Yield the trials in which there is no space, or no more after half of the writing."""
-    half = recorded.taken // 2
-    if recorded.taken and (recorded.is_whole or not half):
-        yield Trial(recorded.calls.method, fault.full())
-    if half:
-        yield Trial(recorded.calls.method, fault.full(half))
+    """Yield the trials in which there is room for so many writes and no more; half, in a sample."""
+    rooms = range(recorded.taken) if recorded.is_whole else [recorded.taken // 2]
+    for room in rooms if recorded.taken else ():
+        yield Trial(recorded.calls.method, fault.full(room))
 
 
 def unwritable_places(recorded: Recorded) -> Iterator[Trial]:

@@ -319,6 +319,9 @@ def _begun(volume: str) -> Lock:
             return Lock(f"{volume}/lock", create=True)
         except FileNotFoundError:
             pass  # it was removed between the two steps
+        except OSError:
+            _delete_if_empty(volume)
+            raise
     raise ProviderError(f"cannot write to {volume}")
 
 
@@ -374,6 +377,13 @@ def _delete(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         pass
+
+
+def _delete_if_empty(path: str) -> None:
+    try:
+        os.rmdir(path)
+    except OSError:
+        pass  # a volume, or another call's lock, is in it
 
 
 def _delete_directory(path: str) -> None:

@@ -22,7 +22,7 @@ development_check_directory() {
 }
 
 development_check_programs() {
-    for program in blockdev cp find flock ln losetup mkdir mv rm stat sync truncate; do
+    for program in blockdev cp find flock ln losetup mkdir mv rm rmdir stat sync truncate; do
         command -v "$program" >/dev/null || fail "the program $program is not in PATH"
     done
     [ -e /dev/loop-control ] || fail 'no loop devices on this node: modprobe loop'
@@ -61,13 +61,18 @@ development_create() {
 development_begin() {
     tries=100
     until "$1" "$volume/lock"; do
-        [ "$tries" -gt 0 ] || fail "cannot write to $volume"
+        [ "$tries" -gt 0 ] || development_fail_to_begin
         tries=$((tries - 1))
         run mkdir -p -- "$volume"
     done
     [ ! -e "$volume/data" ] || fail "the volume exists: $volume: remove it first"
     undo development_discard
     run rm -f -- "$volume/data.new"
+}
+
+development_fail_to_begin() {
+    rmdir -- "$volume" 2>/dev/null || : # unless a volume, or another call's lock, is in it
+    fail "cannot write to $volume"
 }
 
 development_discard() { rm -rf -- "$volume"; }
