@@ -31,6 +31,7 @@ from extstorage.nodes.agent_process import python_command
 from extstorage.nodes.guest_line import Feeder
 from extstorage.nodes.guest_network import Network, drain
 from extstorage.nodes.guest_place import Place
+from extstorage.nodes.guest_processor import claimed
 from extstorage.nodes.jobs import close_all_but
 from extstorage.nodes.supervision import (
     Supervisor,
@@ -145,19 +146,20 @@ def _guarded(place: Place, requests: int, answers: int, cable: int) -> tuple[int
 
 def _guard(place: Place, holder: int, telling: int, wires: _Wires) -> None:
     """Be the guard: start the kernel; when it or the holder ends, end all of the guest."""
-    try:
-        guest = _booted(place, wires)
-    except OSError as error:
-        refuse(wires.answers, f"{error.filename}: {error.strerror}")
-        return
-    os.write(telling, b"%d" % guest)
-    for descriptor in (telling, *wires):
-        os.close(descriptor)
-    select.select([holder, os.pidfd_open(guest)], [], [])
-    _end(guest)
+    with claimed(place.number) as processor:
+        try:
+            guest = _booted(place, wires, processor)
+        except OSError as error:
+            refuse(wires.answers, f"{error.filename}: {error.strerror}")
+            return
+        os.write(telling, b"%d" % guest)
+        for descriptor in (telling, *wires):
+            os.close(descriptor)
+        select.select([holder, os.pidfd_open(guest)], [], [])
+        _end(guest)
 
 
-def _booted(place: Place, wires: _Wires) -> int:
+def _booted(place: Place, wires: _Wires, processor: int) -> int:
     """Start the kernel, which ends with this process; return it."""
     guard = os.getpid()
 
@@ -165,6 +167,7 @@ def _booted(place: Place, wires: _Wires) -> int:
         kernel.die_with_parent(signal.SIGKILL)
         if os.getppid() != guard:
             os._exit(1)
+        os.sched_setaffinity(0, {processor})
 
     with Path(place.console).open("wb") as console:
         process = subprocess.Popen(

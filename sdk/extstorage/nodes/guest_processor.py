@@ -1,0 +1,46 @@
+"""Which of this machine's processors a guest has.
+
+User-Mode Linux runs a guest's processes as traced ones of this machine: at each of their system
+calls and page faults one process stops and another goes on. Where the two are on one processor that
+takes a fifth of the time (``python -m benchmarks.guest_call``), so a guest gets one to itself; when
+there are more guests than processors they share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def claimed(number: int) -> Iterator[int]:
+    """Claim, in a ``with`` block, a processor for guest ``number`` (1, 2, ...) of a run.
+
+    Gives the processor's number, one of those that this process may use. The first guests of all
+    runs, which have most to do, are spread evenly, and so are the second. A claim is a name that
+    only one socket of this machine can have: of runs that start at once each gets another, and the
+    kernel forgets it with the process.
+    """
+    usable = sorted(os.sched_getaffinity(0))
+    first = (number - 1) % len(usable)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+        yield next(
+            processor
+            for sharing in itertools.count()
+            for processor in (*usable[first:], *usable[:first])
+            if _is_ours(claim, f"{number}-{processor}-{sharing}")
+        )
+
+
+def _is_ours(claim: socket.socket, name: str) -> bool:
+    try:
+        claim.bind(f"\0extstorage-guest-{name}")
+    except OSError:  # another's
+        return False
+    return True
