@@ -79,9 +79,11 @@ def while_held(
 ) -> Overlap[Result]:
     """Stop a script ``at_s`` seconds after its start, run ``meanwhile``, let the script go on.
 
-    What runs meanwhile may wait for the script, as for a lock: after ``patience_s`` the script
-    goes on all the same. Raises Blocked, and whatever ``meanwhile`` raises.
+    What runs meanwhile may wait for the script, as for a lock: after ``patience_s``, or half of
+    the time that any script has, the script goes on all the same. Raises Blocked, and whatever
+    ``meanwhile`` raises.
     """
+    patience_s = min(patience_s, float(subject.configuration.run["script_timeout"]) / 2)
     group_file = _new_file(subject, "group")
     known = len(subject.calls)
     with _in_threads(subject, [_wrapped(invocation, _NOTING_GROUP, group_file)]) as futures:
