@@ -37,7 +37,7 @@ from extstorage.nodes.node import Command, NodeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MEMORY_MIB = 256
+MEMORY_MIB = 512
 DOMAIN = "example.com"
 SERVER = f"nas.{DOMAIN}"
 """The file server, if there is one."""
