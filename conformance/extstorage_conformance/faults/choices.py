@@ -92,8 +92,8 @@ def missing_tools(recorded: Recorded) -> Iterator[Trial]:
 
 def full_file_systems(recorded: Recorded) -> Iterator[Trial]:
     """Yield the trials in which there is room for so many writes and no more; half, in a sample."""
-    rooms = range(recorded.taken) if recorded.is_whole else [recorded.taken // 2]
-    for room in rooms if recorded.taken else ():
+    rooms = range(recorded.taken)
+    for room in rooms if recorded.is_whole else rooms[recorded.taken // 2 :][:1]:
         yield Trial(recorded.calls.method, fault.full(room))
 
 

@@ -167,7 +167,8 @@ def _booted(place: Place, wires: _Wires, processor: int) -> int:
         kernel.die_with_parent(signal.SIGKILL)
         if os.getppid() != guard:
             os._exit(1)
-        os.sched_setaffinity(0, {processor})
+        with contextlib.suppress(OSError):  # it runs on any other too, only slower
+            os.sched_setaffinity(0, {processor})
 
     with Path(place.console).open("wb") as console:
         process = subprocess.Popen(
