@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from extstorage_conformance import configuration
+from extstorage_conformance.checks import test_idem_model
+from extstorage_conformance.model import machine
 from extstorage_conformance.model.machine import Search, keep_files_in
 from extstorage_conformance.model.play import failure_of
 from extstorage_conformance.model.script import script
@@ -72,6 +74,25 @@ def test_fault_is_found_shortened_and_written_as_a_script(
     assert "IT HAPPENS" in again.stdout
     good = subprocess.run(["sh", path, PLAIN], capture_output=True, text=True, check=False)
     assert good.returncode == 0, good.stdout + good.stderr
+
+
+@pytest.mark.parametrize(("longest_s", "batches"), [(0.0, 1), (60.0, 4)])
+def test_rule_draws_no_more_sequences_after_its_time(
+    longest_s: float, batches: int, suites: list[Suite], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[int, int]] = []
+
+    class Drawn(Search):
+        def run(self, seed: int, sequences: int) -> None:
+            drawn.append((seed, sequences))
+
+    monkeypatch.setattr(machine, "Search", Drawn)
+    monkeypatch.setattr(test_idem_model, "_LONGEST_S", longest_s)
+
+    test_idem_model.test_drawn_sequences_end_as_the_contract_says(Subject(started(suites, PLAIN)))
+
+    assert [sequences for _seed, sequences in drawn] == [10] * batches
+    assert len(set(drawn)) == batches
 
 
 def test_same_seed_draws_the_same_steps(suites: list[Suite]) -> None:

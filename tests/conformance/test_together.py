@@ -1,0 +1,61 @@
+"""Scripts that are held while others run."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from extstorage_conformance import configuration
+from extstorage_conformance.subject import Subject
+from extstorage_conformance.suite import Request, Suite
+from extstorage_conformance.together import while_held
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.conformance.conftest import Workbench
+
+LIMIT_S = 3
+SLOW_CREATE = """#!/bin/sh
+: >"{directory}/started"
+while [ ! -e "{directory}/go" ]; do sleep 0.01; done
+: >"{directory}/ended"
+"""
+
+
+@pytest.fixture
+def subject(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subject]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(workbench.directory / "state"))
+    workbench.replace_script("create", SLOW_CREATE.format(directory=workbench.directory))
+    limited = configuration.parse({"run": {"script_timeout": LIMIT_S}}, "this test")
+    suite = Suite(Request(workbench.provider, limited, "3.0"))
+    try:
+        yield Subject(suite)
+    finally:
+        suite.unremoved.clear()
+        suite.close()
+
+
+def test_held_script_goes_on_before_the_time_limit_of_what_waits_for_it(
+    subject: Subject, tmp_path: Path
+) -> None:
+    def wait_for_the_held_script() -> float:
+        started = time.monotonic()
+        (tmp_path / "go").touch()
+        while not (tmp_path / "ended").exists() and time.monotonic() < started + 2 * LIMIT_S:
+            time.sleep(0.01)
+        return time.monotonic() - started
+
+    create = subject.volume().prepare("create")
+
+    overlap = while_held(
+        subject, create, wait_for_the_held_script, at_s=0.2, patience_s=20 * LIMIT_S
+    )
+
+    assert overlap.held
+    assert overlap.waited
+    assert overlap.call.succeeded, overlap.call.fail_reason
+    assert LIMIT_S / 2 - 0.5 < overlap.result < LIMIT_S
