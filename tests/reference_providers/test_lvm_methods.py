@@ -244,6 +244,37 @@ def test_what_a_power_cut_in_lvcreate_left_of_a_snapshot_goes(node: LvmNode, met
         assert node.volumes() == []
 
 
+def test_what_a_killed_snapshot_left_goes_with_the_snapshot(node: LvmNode) -> None:
+    volume, _device = created(node, 64)
+    snapshot = f"{volume}.snap"
+    mappings = node.mappings()
+    node.shell(
+        f"cd {node.provider}; EXTP_GROUP={GROUP} VOL_NAME={volume} VOL_SNAPSHOT_NAME={snapshot}"
+        f" VOL_SNAPSHOT_SIZE=64 {node.provider}/snapshot >/dev/null 2>&1 & script=$!;"
+        " until ls /dev/mapper | grep -q 'copy$'; do sleep 0.01; done;"
+        " kill -9 $script; while pgrep -x lvcreate; do sleep 0.1; done"
+    )
+    assert len(node.volumes()) == 3
+    node.do("remove", snapshot)
+    assert node.volumes() == [volume]
+    assert node.mappings() == mappings
+    assert node.shell(f"find /run/ganeti-extstorage -name '*{volume}*'") == ""
+
+
+def test_a_device_that_cannot_be_told_is_not_taken_for_none(node: LvmNode) -> None:
+    volume, device = created(node, 4)
+    number = node.shell(f"stat -L -c '$((0x%t)):$((0x%T))' {device}").strip()
+    name = node.shell(f'echo "/sys/dev/block/{number}/dm/name"').strip()
+    assert node.shell(f"cat {name}")
+    fault = f"strace -f -qq -o /dev/null -P {name} -e inject=openat:error=EIO"
+    status = node.shell(
+        f"cd {node.provider}; {fault} env EXTP_GROUP={GROUP} VOL_NAME={volume} ./detach;"
+        ' echo "status $?"'
+    )
+    assert f"{name}: Input/output error\nstatus 1" in status
+    assert node.size(device) == 4 * MIB
+
+
 def test_close_stops_writes_and_open_allows_them(node: LvmNode) -> None:
     volume, device = created(node)
     open_(node, volume, exclusive=True)

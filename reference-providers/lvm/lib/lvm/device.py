@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import struct
@@ -15,6 +16,7 @@ _INT = struct.Struct("=i")
 _RANGE = struct.Struct("=QQ")
 _STEP = 256 * 1024 * 1024
 """So much is zeroed by one call, in bytes: a call cannot be interrupted."""
+_GONE = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
 
 
 class BlockDevice:
@@ -96,8 +98,10 @@ def find(mapping: str) -> BlockDevice | None:
     path = f"/dev/mapper/{mapping}"
     try:
         number = os.stat(path).st_rdev
-    except OSError:
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ProviderError(f"{path}: {error.strerror}") from None
     attributes = _attributes(number)
     if _read(f"{attributes}/name") != mapping:
         return None
@@ -109,8 +113,12 @@ def _attributes(number: int) -> str:
 
 
 def _read(path: str) -> str:
+    """Return an attribute of a device's; an empty one if the device has none, or is gone."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             return file.read().rstrip("\n")
-    except OSError:
-        return ""
+    except OSError as error:
+        if error.errno in _GONE:
+            return ""
+        # Whoever took this for a device that is not there would report a detach that was none.
+        raise ProviderError(f"{path}: {error.strerror}") from None

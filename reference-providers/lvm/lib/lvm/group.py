@@ -47,6 +47,11 @@ class LogicalVolume:
         """Who makes it or made it, as ``Maker.name``."""
         return tags.maker_in(self.tags)
 
+    @property
+    def copy_of(self) -> str:
+        """Of which logical volume it is, or was to be, a copy; ``""``: of none."""
+        return tags.origin_in(self.tags)
+
 
 class Group:
     """A volume group, and the volumes in it that the provider ``provider_name`` has made."""
@@ -87,11 +92,13 @@ class Group:
         """Return the volume ``name``; raise ProviderError unless it is there, and own."""
         return self.expect(self.report(name).get(name), name)
 
-    def create(self, name: str, *words: str, maker: str = "") -> None:
+    def create(self, name: str, *words: str, maker: str = "", copy_of: str = "") -> None:
         """Make the volume ``name``, which must not exist, in one step."""
         marks = ["--addtag", self._owner]
         if maker:
             marks += ["--addtag", tags.maker(maker)]
+        if copy_of:
+            marks += ["--addtag", tags.origin(copy_of)]
         change("lvcreate", "--name", name, *marks, *words)
 
     def rename(self, name: str, new: str) -> None:

@@ -1,45 +1,54 @@
 """Who is making a volume that takes more than one step, and whether he still is.
 
 Such a volume carries its maker in a tag from its first moment on: the number and generation of the
-node, as sanlock has them. While he works, the maker holds a lock on a file of his node. So whoever
-finds an unfinished volume can tell work from what a crash has left.
+node, as sanlock has them. While he works, the maker holds a lock on his node. So whoever finds an
+unfinished volume can tell work from what a crash has left.
+
+All makers of a node lock one file, each at the byte that the volume's name gives: files of their
+own would stay for ever where their maker is killed, and nobody calls there again.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import struct
 
 from extstorage.provider import ProviderError
-from extstorage.provider.locks import Lock
 from extstorage.provider.state import state_directory
+from lvm.holds import fingerprint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lvm.protection import Protection
+
+_OFD_SETLK = 37  # fcntl.F_OFD_SETLK, which PyPy does not have
+_FLOCK = struct.Struct("@hhqqi")  # type, whence, start, length, process
+_LAST_BYTE = 0x7FFFFFFFFFFFFFFE
 
 
 class Maker:
     """This call, making the logical volumes ``volumes`` of ``group``; for a ``with`` block."""
 
     def __init__(self, group: str, volumes: tuple[str, ...], protection: Protection) -> None:
-        self._paths = [_lock_path(group, name) for name in volumes]
-        self._locks: dict[str, Lock] = {}
+        self._group = group
+        self._volumes = volumes
+        self._descriptor = -1
         self.name = this_node(protection)
         """What the tag says."""
 
     def __enter__(self) -> Maker:  # noqa: PYI034 - typing.Self is younger than 3.9
+        self._descriptor = _open(self._group)
         try:
-            for path in self._paths:
-                self._locks[path] = Lock(path, create=True, wait_s=0)
+            for volume in self._volumes:
+                _take(self._descriptor, volume)
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        for path, lock in self._locks.items():
-            os.unlink(path)
-            lock.release()
+        os.close(self._descriptor)
 
 
 def this_node(protection: Protection) -> str:
@@ -53,14 +62,28 @@ def is_at_work(maker: str, group: str, name: str, protection: Protection) -> boo
     """Return whether ``maker`` may still be making the logical volume ``name`` of ``group``."""
     if maker != this_node(protection):
         return protection.holds is not None and protection.holds.lives(maker)
+    descriptor = _open(group)
     try:
-        with Lock(_lock_path(group, name), wait_s=0):
-            return False  # he was killed: the file stays, and says nothing
-    except FileNotFoundError:
+        return not _takes(descriptor, name)
+    finally:
+        os.close(descriptor)
+
+
+def _open(group: str) -> int:
+    path = f"{state_directory('.lvm')}/makers.{group}"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _take(descriptor: int, volume: str) -> None:
+    if not _takes(descriptor, volume):
+        raise ProviderError(f"another call makes {volume}: try again later")
+
+
+def _takes(descriptor: int, volume: str) -> bool:
+    """Lock what stands for the volume, until the descriptor is closed; False if another has it."""
+    at = fingerprint(volume) & _LAST_BYTE
+    try:
+        fcntl.fcntl(descriptor, _OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, at, 1, 0))
+    except BlockingIOError:
         return False
-    except ProviderError:
-        return True
-
-
-def _lock_path(group: str, name: str) -> str:
-    return f"{state_directory('.lvm')}/making.{group}.{name}"
+    return True

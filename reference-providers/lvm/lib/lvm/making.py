@@ -83,18 +83,20 @@ class Unfinished:
 
     At the block's end it gets its name; if the block raises, it goes. A call that is killed
     leaves it under its other name, which nobody attaches; the next call that makes or removes the
-    volume takes it away.
+    volume takes it away. ``copy_of``: the logical volume that is frozen meanwhile, to be copied.
     """
 
     def __init__(
-        self, provider: Lvm, protection: Protection, name: str, *, also_makes: tuple[str, ...] = ()
+        self, provider: Lvm, protection: Protection, name: str, *, copy_of: str = ""
     ) -> None:
         self._provider = provider
         self._protection = protection
         self._name = name
         self._new = names.unfinished(name)
         self._volumes = provider.volumes()
-        self._maker = Maker(provider.group, (self._new, *also_makes), protection)
+        self._copy_of = copy_of
+        made = (self._new, names.frozen(copy_of)) if copy_of else (self._new,)
+        self._maker = Maker(provider.group, made, protection)
         self._is_made = False
 
     def __enter__(self) -> Unfinished:  # noqa: PYI034 - typing.Self is younger than 3.9
@@ -114,7 +116,7 @@ class Unfinished:
                 raise _exists(self._provider, self._name)
             if self._new in found:
                 remove_abandoned(self._provider, self._protection, found[self._new], by_maker=True)
-            self._volumes.create(self._new, *words, maker=self.maker)
+            self._volumes.create(self._new, *words, maker=self.maker, copy_of=self._copy_of)
             self._is_made = True
 
     def activate(self) -> BlockDevice:
@@ -130,21 +132,21 @@ class Unfinished:
             self._maker.__exit__()
 
     def _finish(self, *, is_whole: bool) -> None:
+        try:
+            self._end(is_whole=is_whole)
+        except (ProviderError, OSError):
+            self._end(is_whole=False)
+            if is_whole:
+                raise
+
+    def _end(self, *, is_whole: bool) -> None:
         if self._provider.device(self._new) is not None:
             self._volumes.deactivate(self._new)
         with self._protection.metadata():
             if is_whole:
-                self._rename()
-            else:
+                self._volumes.rename(self._new, self._name)
+            elif self._new in self._volumes.report(self._new):
                 self._volumes.remove(self._new)
-
-    def _rename(self) -> None:
-        try:
-            self._volumes.rename(self._new, self._name)
-        except BaseException:
-            if self._new in self._volumes.report(self._new):
-                self._volumes.remove(self._new)
-            raise
 
 
 def remove_abandoned(
@@ -160,9 +162,22 @@ def remove_abandoned(
             f"{found.name} is being made by node number {found.maker}, or that call was killed:"
             " try again later, or call the same method there"
         )
+    volumes = provider.volumes()
     if provider.device(found.name) is not None:
-        provider.volumes().deactivate(found.name)
-    provider.volumes().remove(found.name)
+        volumes.deactivate(found.name)
+    if found.copy_of:
+        _thaw_abandoned(provider, protection, names.frozen(found.copy_of))
+    volumes.remove(found.name)
+
+
+def _thaw_abandoned(provider: Lvm, protection: Protection, frozen: str) -> None:
+    """Remove what was frozen for a copy that is given up, unless a living call copies it."""
+    volumes = provider.volumes()
+    found = volumes.report(frozen).get(frozen)
+    if found is None or not volumes.is_own(found):
+        return
+    if not is_at_work(found.maker, provider.group, frozen, protection):
+        volumes.remove(frozen)
 
 
 def grow(provider: Lvm, name: str, new_size: int) -> None:

@@ -9,7 +9,6 @@ nothing to do with the origin any more.
 from __future__ import annotations
 
 from extstorage.provider import ProviderError
-from extstorage.provider.tools import ToolError
 from lvm import names
 from lvm.attaching import EXCLUSIVE, SHARED
 from lvm.makers import is_at_work
@@ -38,9 +37,8 @@ def freeze(provider: Lvm, name: str, snapshot: str) -> None:
         _freeze_thin(provider, protection, origin, snapshot)
         return
     expect("lvcreate", "lvremove", "lvrename")  # what could not be undone is not begun
-    frozen = names.frozen(name)
     words = linear(provider, origin.size)
-    with Unfinished(provider, protection, snapshot, also_makes=(frozen,)) as new:
+    with Unfinished(provider, protection, snapshot, copy_of=name) as new:
         new.add(*words)
         with _Frozen(provider, protection, name, new.maker) as source:
             copy(source.path, new.activate().path, origin.size)
@@ -99,21 +97,20 @@ class _Frozen:
         self._volumes.create(self._frozen, *words, maker=self._maker)
 
     def __exit__(self, *_: object) -> None:
+        try:
+            self._thaw()
+        except (ProviderError, OSError):
+            # While it is frozen, no other node may use the volume: not given up at once.
+            self._thaw()
+
+    def _thaw(self) -> None:
         with self._protection.metadata():
-            self._remove()
+            if self._frozen in self._volumes.report(self._frozen):
+                self._volumes.remove(self._frozen)
             if not self._was_active:
                 self._volumes.deactivate(self._name)
             elif self._protection.is_lvmlockd:
                 self._volumes.activate(self._name, SHARED)
-
-    def _remove(self) -> None:
-        if self._frozen not in self._volumes.report(self._frozen):
-            return
-        try:
-            self._volumes.remove(self._frozen)
-        except ToolError:
-            # While it is there, no other node may use the volume: not given up at once.
-            self._volumes.remove(self._frozen)
 
 
 def end_abandoned_copy(

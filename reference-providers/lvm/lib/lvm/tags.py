@@ -1,10 +1,11 @@
-"""The tags on a logical volume: whose it is, who is making it, what setinfo said."""
+"""The tags on a logical volume: whose it is, who is making it of what, what setinfo said."""
 
 from __future__ import annotations
 
 _PREFIX = "extstorage."
 
 _MAKER = f"{_PREFIX}maker="
+_ORIGIN = f"{_PREFIX}copy-of="
 _INFO = f"{_PREFIX}info="
 
 
@@ -21,6 +22,16 @@ def maker(name: str) -> str:
 def maker_in(tags: list[str]) -> str:
     """Return who makes the volume with these tags; ``""`` if they do not say."""
     return next((tag[len(_MAKER) :] for tag in tags if tag.startswith(_MAKER)), "")
+
+
+def origin(name: str) -> str:
+    """Return the tag that says of which logical volume a volume is, or is to be, the copy."""
+    return f"{_ORIGIN}{name}"
+
+
+def origin_in(tags: list[str]) -> str:
+    """Return what the volume with these tags is a copy of; ``""`` if they do not say."""
+    return next((tag[len(_ORIGIN) :] for tag in tags if tag.startswith(_ORIGIN)), "")
 
 
 def info(metadata: str) -> str:
