@@ -275,6 +275,18 @@ def test_a_device_that_cannot_be_told_is_not_taken_for_none(node: LvmNode) -> No
     assert node.size(device) == 4 * MIB
 
 
+@pytest.mark.parametrize("method", ["attach", "snapshot", "close", "detach"])
+def test_a_device_that_a_killed_command_left_suspended_is_resumed(
+    node: LvmNode, method: str
+) -> None:
+    volume, device = created(node, 4)
+    node.write(device, "before")
+    node.shell(f"dmsetup suspend --noflush {device}")
+    snapshot = {"VOL_SNAPSHOT_NAME": f"{volume}.snap", "VOL_SNAPSHOT_SIZE": "4"}
+    node.do(method, volume, **(snapshot if method == "snapshot" else {}))
+    assert node.read(node.do("attach", volume)) == "before"
+
+
 def test_close_stops_writes_and_open_allows_them(node: LvmNode) -> None:
     volume, device = created(node)
     open_(node, volume, exclusive=True)

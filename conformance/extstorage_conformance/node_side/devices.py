@@ -11,7 +11,9 @@ import fcntl
 import mmap
 import os
 import struct
+import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage_conformance.stamps import BLOCK_BYTES, Stamp, describe
@@ -22,12 +24,31 @@ if TYPE_CHECKING:
     from extstorage_conformance.node_side.guard import DeviceGuard
 
 _BLKDISCARD = 0x1277
+_LONGEST_SUSPENSION_S = 5.0  # a living command of device-mapper's takes milliseconds
 
 
 def _whole(transferred: int, offset: int) -> None:
     """Raise OSError unless a whole block was transferred: the last one may lie half outside."""
     if transferred != BLOCK_BYTES:
         raise OSError(errno.ENOSPC, f"the device ends {transferred} bytes into block {offset}")
+
+
+def _expect_awake(descriptor: int, path: str) -> None:
+    """Raise OSError if device-mapper lets I/O wait, perhaps for ever, for somebody to resume it."""
+    number = os.fstat(descriptor).st_rdev
+    state = f"/sys/dev/block/{os.major(number)}:{os.minor(number)}/dm/suspended"
+    give_up = time.monotonic() + _LONGEST_SUSPENSION_S
+    while _is_one(state):
+        if time.monotonic() > give_up:
+            raise OSError(errno.ETIMEDOUT, f"{path} is suspended: I/O waits for a resume", path)
+        time.sleep(0.05)
+
+
+def _is_one(path: str) -> bool:
+    try:
+        return Path(path).read_text(encoding="ascii").strip() == "1"
+    except OSError:
+        return False
 
 
 class Devices:
@@ -43,6 +64,7 @@ class Devices:
             self._guard.check(path)
         descriptor = os.open(path, flags | os.O_CLOEXEC)
         try:
+            _expect_awake(descriptor, path)
             yield descriptor
         finally:
             os.close(descriptor)

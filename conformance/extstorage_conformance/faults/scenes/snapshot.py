@@ -40,9 +40,9 @@ class Snapshot(Scene):
         self.volume.judge_stamps(call, offsets=self.offsets(self.volume))
 
     def judge_sound(self, call: Call, *, killed: bool) -> None:
-        self._judge_origin(call)
         if killed:
-            return
+            return  # of the origin too: whoever killed a tool of the back end stopped its I/O
+        self._judge_origin(call)
         if self.snapshot.call("attach").succeeded:
             self.judge_done(call)
             self._detach()
@@ -78,6 +78,7 @@ class Snapshot(Scene):
     def judge_opposite(self) -> None:
         call = self.snapshot.call("remove")
         judge.succeeds(call, "whatever there is of the snapshot can go")
+        self._judge_origin(call)
 
     def _detach(self) -> None:
         call = self.snapshot.call("detach")

@@ -88,6 +88,15 @@ def _as_the_group_says(
     return active
 
 
+def resume(provider: Lvm, name: str, active: BlockDevice) -> None:
+    """Let I/O to the device go on where an LVM command that was killed has left it waiting."""
+    if not active.is_suspended():
+        return
+    with provider.protection().metadata():  # no living command has suspended it
+        if active.is_suspended():
+            refresh(provider, name, active)
+
+
 def _tidy(provider: Lvm, protection: Protection, name: str) -> None:
     """End what a killed call for a snapshot has left; a living one goes on."""
     from lvm.snapshots import end_abandoned_copy
@@ -111,6 +120,7 @@ def detach(provider: Lvm, name: str) -> None:
     """End this node's device of the volume ``name``, or raise ProviderError and leave it."""
     active = provider.device(name)
     if active is not None:
+        resume(provider, name, active)
         _flush(active)
         _deactivate(provider, name, active)
     try:

@@ -166,18 +166,25 @@ def remove_abandoned(
     if provider.device(found.name) is not None:
         volumes.deactivate(found.name)
     if found.copy_of:
-        _thaw_abandoned(provider, protection, names.frozen(found.copy_of))
+        _thaw_abandoned(provider, protection, found.copy_of)
     volumes.remove(found.name)
 
 
-def _thaw_abandoned(provider: Lvm, protection: Protection, frozen: str) -> None:
-    """Remove what was frozen for a copy that is given up, unless a living call copies it."""
+def _thaw_abandoned(provider: Lvm, protection: Protection, name: str) -> None:
+    """Let the volume be as it was before a copy that is given up, unless a living call copies it.
+
+    The caller holds the lock on the metadata.
+    """
     volumes = provider.volumes()
+    frozen = names.frozen(name)
     found = volumes.report(frozen).get(frozen)
-    if found is None or not volumes.is_own(found):
-        return
-    if not is_at_work(found.maker, provider.group, frozen, protection):
+    if found is not None and volumes.is_own(found):
+        if is_at_work(found.maker, provider.group, frozen, protection):
+            return
         volumes.remove(frozen)
+    active = provider.device(name)
+    if active is not None and active.is_suspended():
+        refresh(provider, name, active)
 
 
 def grow(provider: Lvm, name: str, new_size: int) -> None:

@@ -50,10 +50,12 @@ def _expect_free(holds: Holds, name: str, *, exclusive: bool) -> None:
 
 def close_volume(provider: Lvm, name: str) -> None:
     """Bring all that was written to the storage, and let this node write no more."""
+    from lvm.attaching import resume
     from lvm.holds import ATTACHED
 
     active = provider.device(name)
     if active is not None:
+        resume(provider, name, active)
         active.flush()
         active.set_read_only(True)
     holds = provider.protection().holds

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from extstorage.provider import ProviderError
 from lvm import names
-from lvm.attaching import EXCLUSIVE, SHARED
+from lvm.attaching import EXCLUSIVE, SHARED, resume
 from lvm.makers import is_at_work
 
 TYPE_CHECKING = False
@@ -31,6 +31,7 @@ def freeze(provider: Lvm, name: str, snapshot: str) -> None:
     _expect_no_writer_elsewhere(protection, name)
     active = provider.device(name)
     if active is not None:
+        resume(provider, name, active)
         active.flush()
     origin = provider.volumes().volume(name)
     if origin.is_thin:
