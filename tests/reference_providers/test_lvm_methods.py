@@ -275,7 +275,15 @@ def test_a_device_that_cannot_be_told_is_not_taken_for_none(node: LvmNode) -> No
     assert node.size(device) == 4 * MIB
 
 
-@pytest.mark.parametrize("method", ["attach", "snapshot", "close", "detach"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param("attach", marks=pytest.mark.whole),
+        pytest.param("close", marks=pytest.mark.whole),
+        "detach",
+        "snapshot",
+    ],
+)
 def test_a_device_that_a_killed_command_left_suspended_is_resumed(
     node: LvmNode, method: str
 ) -> None:
