@@ -117,7 +117,7 @@ def _made(
 ) -> tuple[Call, dict[str, Any]]:
     """Make the call; return it and what the tracer told."""
     report = f"{subject.host.log_directory}/trace-{next(_numbers)}.json"
-    names = {**_names(invocation), str(subject.suite.run_directory): "RUN"}
+    names = {**names_in(invocation.environment), str(subject.suite.run_directory): "RUN"}
     call = subject.run(_under_tracer(subject.host, invocation, report, names, orders))
     if call.exit_code == CANNOT_TRACE:
         pytest.skip(f"needs ptrace and seccomp on Linux on x86-64: {call.output.strip()[-200:]}")
@@ -162,12 +162,14 @@ def _tracer(host: Host) -> tuple[str, str]:
     return _NODE_PYTHON, target
 
 
-def _names(invocation: Invocation) -> dict[str, str]:
+def names_in(environment: Mapping[str, str]) -> dict[str, str]:
     """Return what stands in the paths of one call only, longest first, and what it means."""
     names = ("VOL_SNAPSHOT_NAME", "VOL_NAME", "VOL_UUID")
+    given = {name: environment.get(name, "") for name in names}
     values = {
-        invocation.environment[name]: name
-        for name in names
-        if len(invocation.environment.get(name, "")) > len(name)
+        spelling: name
+        for name, value in given.items()
+        if len(value) > len(name)
+        for spelling in (value, value.replace("-", "--"))  # device-mapper doubles each hyphen
     }
     return dict(sorted(values.items(), key=lambda item: -len(item[0])))

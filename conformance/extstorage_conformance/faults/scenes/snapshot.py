@@ -76,6 +76,7 @@ class Snapshot(Scene):
             return [f"reading {self.snapshot.path} failed: {error}"]
 
     def judge_opposite(self) -> None:
+        self._detach()  # a fault that did not come to pass has let the snapshot be attached
         call = self.snapshot.call("remove")
         judge.succeeds(call, "whatever there is of the snapshot can go")
         self._judge_origin(call)
