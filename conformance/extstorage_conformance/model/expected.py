@@ -89,10 +89,12 @@ def owed(step: Step, volume: Known, snapshot: Known, claims: Claims) -> Owes:
 
 
 def _on_attached(step: Step, volume: Known, snapshot: Known) -> Owes:
+    is_open_elsewhere = bool(volume.open_on - {step.node})
     doubtful = {
         "grow": step.size_mib <= volume.size_mib or not volume.visible,
-        "snapshot": snapshot.exists,
-        "open": bool(volume.open_on - {step.node}),
+        # Ganeti has snapshots made where the instance is.
+        "snapshot": snapshot.exists or is_open_elsewhere,
+        "open": is_open_elsewhere,
     }
     return Owes.EITHER if doubtful.get(step.verb) else Owes.SUCCESS
 

@@ -55,6 +55,16 @@ def test_create_of_a_volume_that_is_there(size_mib: int, may_repeat: bool, owes:
     assert owed(Step("create", 0, size_mib=size_mib), THERE, MISSING, claims) is owes
 
 
+@pytest.mark.parametrize(
+    ("verb", "owes"),
+    [("snapshot", Owes.EITHER), ("open", Owes.EITHER), ("grow", Owes.SUCCESS)],
+)
+def test_what_another_node_uses_may_be_refused(verb: str, owes: Owes) -> None:
+    used = Known("v", exists=True, size_mib=32, attached={0: "/dev/x", 1: "/dev/x"}, open_on={1})
+
+    assert owed(Step(verb, 0, size_mib=64), used, MISSING, Claims()) is owes
+
+
 def test_mistake_owes_failure_whatever_is_there() -> None:
     assert owed(Step("grow", 0, fault="x"), ATTACHED, MISSING, Claims()) is Owes.FAILURE
 
