@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 LIMIT_S = 3
 SLOW_CREATE = """#!/bin/sh
-: >"{directory}/started"
 while [ ! -e "{directory}/go" ]; do sleep 0.01; done
 : >"{directory}/ended"
 """

@@ -136,6 +136,20 @@ MUTANTS = [
         on_one(methods.test_a_snapshot_is_what_the_volume_was),
     ),
     Mutant(
+        "a-killed-copy-stays-frozen",
+        "making.py",
+        "if found.copy_of:",
+        "if found.copy_of == found.name:",
+        on_one(methods.test_what_a_killed_snapshot_left_goes_with_the_snapshot),
+    ),
+    Mutant(
+        "what-cannot-be-read-is-not-there",
+        "device.py",
+        "if error.errno in _GONE:",
+        "if error.errno:",
+        on_one(methods.test_a_device_that_cannot_be_told_is_not_taken_for_none),
+    ),
+    Mutant(
         "grown-space-is-not-wiped",
         "making.py",
         "active.zero(start)\n        return",

@@ -40,14 +40,25 @@ class Snapshot(Scene):
         self.volume.judge_stamps(call, offsets=self.offsets(self.volume))
 
     def judge_sound(self, call: Call, *, killed: bool) -> None:
+        if not (killed and self._waits()):
+            self._judge_origin(call)
         if killed:
-            return  # of the origin too: whoever killed a tool of the back end stopped its I/O
-        self._judge_origin(call)
+            return
         if self.snapshot.call("attach").succeeded:
             self.judge_done(call)
             self._detach()
         else:
             self.judge_nothing_left(call, "snapshot failed and there is none to attach")
+
+    def _waits(self) -> bool:
+        """Return whether a killed tool has left the origin suspended: the next call resumes it."""
+        try:
+            self.volume.devices.stamps(self.volume.path, self.offsets(self.volume)[:1])
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def judge_again(self) -> None:
         call = self.subject.run(self.invocation())

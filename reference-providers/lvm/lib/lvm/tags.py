@@ -21,7 +21,7 @@ def maker(name: str) -> str:
 
 def maker_in(tags: list[str]) -> str:
     """Return who makes the volume with these tags; ``""`` if they do not say."""
-    return next((tag[len(_MAKER) :] for tag in tags if tag.startswith(_MAKER)), "")
+    return _value_of(_MAKER, tags)
 
 
 def origin(name: str) -> str:
@@ -31,7 +31,7 @@ def origin(name: str) -> str:
 
 def origin_in(tags: list[str]) -> str:
     """Return what the volume with these tags is a copy of; ``""`` if they do not say."""
-    return next((tag[len(_ORIGIN) :] for tag in tags if tag.startswith(_ORIGIN)), "")
+    return _value_of(_ORIGIN, tags)
 
 
 def info(metadata: str) -> str:
@@ -42,3 +42,7 @@ def info(metadata: str) -> str:
 def is_info(tag: str) -> bool:
     """Return whether setinfo made the tag."""
     return tag.startswith(_INFO)
+
+
+def _value_of(beginning: str, tags: list[str]) -> str:
+    return next((tag[len(beginning) :] for tag in tags if tag.startswith(beginning)), "")
