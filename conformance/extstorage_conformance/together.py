@@ -7,7 +7,6 @@ to their ends, and lets it go on. Both work from outside, on scripts in any lang
 
 from __future__ import annotations
 
-import contextlib
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from extstorage.nodes.node import Command
 from extstorage_conformance import judge
 
 if TYPE_CHECKING:
@@ -32,7 +30,6 @@ Result = TypeVar("Result")
 # $0 is the script; the word after it is the file of the gate or of the hold.
 _BEHIND_GATE = 'file=$1; shift; echo >>"$file.waiting"; : <"$file"; exec "$0" "$@"'
 _NOTING_GROUP = 'file=$1; shift; echo "$$" >"$file"; exec "$0" "$@"'
-_SIGNAL = 'kill -s "$1" -- "-$2" 2>/dev/null'
 _LONGEST_START_S = 30.0
 _SHORTEST_PATIENCE_S = 0.05
 _PATIENCE = 4  # times what the other script takes alone
@@ -86,13 +83,14 @@ def while_held(
     patience_s = min(patience_s, float(subject.configuration.run["script_timeout"]) / 2)
     group_file = _new_file(subject, "group")
     known = len(subject.calls)
-    with _in_threads(subject, [_wrapped(invocation, _NOTING_GROUP, group_file)]) as futures:
-        _wait_until(lambda: _size(subject, group_file) > 1 or futures[0].done())
-        time.sleep(at_s)
-        with _stopped(subject, group_file) as held, ThreadPoolExecutor(1) as pool:
-            other = pool.submit(meanwhile)
-            _done, waiting = wait([other], timeout=patience_s)
-            _signal(subject, "CONT", group_file)
+    with (
+        _in_threads(subject, [_wrapped(invocation, _NOTING_GROUP, group_file)]) as futures,
+        _stopped(subject, group_file, at_s) as held,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        other = pool.submit(meanwhile)
+        _done, waiting = wait([other], timeout=patience_s)
+        _signal(subject, "CONT", group_file)
     call = _noted(subject, (invocation,), futures)[0]
     for made in subject.calls[known:]:
         if made.invocation.method == "create" and invocation.method == "remove":
@@ -104,9 +102,7 @@ def killed(subject: Subject, invocation: Invocation, *, at_s: float) -> Call:
     """Run a script and kill its process group (SIGKILL) after ``at_s`` seconds; raises Blocked."""
     group_file = _new_file(subject, "group")
     with _in_threads(subject, [_wrapped(invocation, _NOTING_GROUP, group_file)]) as futures:
-        _wait_until(lambda: _size(subject, group_file) > 1 or futures[0].done())
-        time.sleep(at_s)
-        _signal(subject, "KILL", group_file)
+        _signal(subject, "KILL", group_file, after_s=at_s)
     return _noted(subject, (invocation,), futures)[0]
 
 
@@ -159,22 +155,20 @@ def _noted(
 
 
 @contextmanager
-def _stopped(subject: Subject, group_file: str) -> Iterator[bool]:
-    held = _signal(subject, "STOP", group_file)
+def _stopped(subject: Subject, group_file: str, at_s: float) -> Iterator[bool]:
+    held = _signal(subject, "STOP", group_file, after_s=at_s)
     try:
         yield held
     finally:
         _signal(subject, "CONT", group_file)
 
 
-def _signal(subject: Subject, name: str, group_file: str) -> bool:
-    """Send a signal to the process group; return whether there was one."""
-    node = subject.node.node
-    with contextlib.suppress(OSError):
-        group = node.read_file(group_file).decode("ascii").strip()
-        command = Command(("/bin/sh", "-c", _SIGNAL, "sh", name, group), {}, "/")
-        return bool(group) and node.run(command).exit_code == 0
-    return False
+def _signal(subject: Subject, name: str, group_file: str, *, after_s: float = 0.0) -> bool:
+    """Send a signal to the process group, so long after its start; return whether there was one.
+
+    The node does it by itself: on the way to it, a script of milliseconds would be over.
+    """
+    return bool(subject.node.ask("signal_group", group_file, after_s, name))
 
 
 def _new_file(subject: Subject, kind: str) -> str:

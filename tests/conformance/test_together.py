@@ -58,3 +58,14 @@ def test_held_script_goes_on_before_the_time_limit_of_what_waits_for_it(
     assert overlap.waited
     assert overlap.call.succeeded, overlap.call.fail_reason
     assert LIMIT_S / 2 - 0.5 < overlap.result < LIMIT_S
+
+
+def test_a_script_that_is_over_is_not_held(workbench: Workbench, subject: Subject) -> None:
+    workbench.replace_script("create", "#!/bin/sh\n")
+
+    overlap = while_held(
+        subject, subject.volume().prepare("create"), lambda: None, at_s=0.5, patience_s=1
+    )
+
+    assert overlap.call.succeeded, overlap.call.fail_reason
+    assert not overlap.held

@@ -188,7 +188,7 @@ def test_without_protection_the_provider_refuses(pair: list[LvmNode]) -> None:
     volume, device = created(pair[1])
     pair[1].write(device, "data")
     pair[1].shell(f"dmsetup info -c --noheadings -o open $(basename {device}) | grep -q ' *0'")
-    pair[1].shell("sanlock client shutdown -f 1; sleep 1")
+    pair[1].shell("sanlock client shutdown -f 1; while pgrep -x sanlock; do sleep 0.05; done")
     try:
         refused = pair[1].refuse("create", new_volume(), VOL_SIZE="4")
         assert f"nothing keeps the nodes from spoiling group {GROUP}" in refused

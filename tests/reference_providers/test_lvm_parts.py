@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import string
 
 import pytest
@@ -12,6 +13,7 @@ from lvm.area import BLOCK
 from lvm.group import LogicalVolume
 from lvm.holds import ROOM, Block, unpack
 from lvm.provider import Lvm
+from lvm.sanlock import Sanlock
 
 GANETI = "0b7c2c55-8a4e-4f0e-8a0e-3f5a3a1f2c77.ext.disk0"
 RESERVED = (
@@ -65,6 +67,16 @@ def test_a_row_of_the_report() -> None:
     assert (row.name, row.size, row.free, row.extent) == ("x", 8 << 20, 1 << 30, 4 << 20)
     assert row.pool == "pool"
     assert (row.is_thin, row.is_copied, row.maker) == (True, False, "3.17")
+
+
+@pytest.mark.skipif(
+    ctypes.util.find_library("sanlock_client") is None,
+    reason="needs sanlock's client library: apt-get install libsanlock-client1",
+)
+def test_an_answer_of_the_system_is_no_unknown_error() -> None:
+    assert Sanlock().reason(-104) == "Connection reset by peer (-104): is sanlock running?"
+    assert Sanlock().reason(-202).endswith("(-202)")
+    assert "Unknown" not in Sanlock().reason(-202)
 
 
 @pytest.mark.parametrize("text", ["originstname+web.example.com", "x" * 128, "-_+.aZ9"])

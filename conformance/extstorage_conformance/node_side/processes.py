@@ -1,12 +1,16 @@
-"""Processes that a script left running: they carry its VOL_NAME in their environment.
+"""Processes of scripts: those that are to be stopped or killed, and those that were left running.
 
-Hooks may start daemons, whose environment has the run's directory: those are the vendor's, to last.
+What a script left running carries its VOL_NAME in its environment. Hooks may start daemons, whose
+environment has the run's directory: those are the vendor's, to last.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage_conformance.node_side.found import HOOK_PROCESS, Found
@@ -14,6 +18,8 @@ from extstorage_conformance.node_side.kernel import content, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+_LONGEST_START_S = 30.0
 
 
 def items(owns: Callable[[str], bool]) -> Iterator[Found]:
@@ -33,3 +39,28 @@ def items(owns: Callable[[str], bool]) -> Iterator[Found]:
 def release(name: str) -> None:
     """Kill the process ``name``; raises OSError."""
     os.kill(int(name), signal.SIGKILL)
+
+
+def signal_group(file: str, after_s: float, name: str) -> bool:
+    """Send the signal ``name`` to the process group whose number a file has; was there one?
+
+    The file is waited for: the signal is sent ``after_s`` seconds after it was written.
+    """
+    group = _group_in(Path(file))
+    time.sleep(after_s)
+    try:
+        os.killpg(group, signal.Signals[f"SIG{name}"])
+    except OSError:
+        return False
+    return True
+
+
+def _group_in(file: Path) -> int:
+    deadline = time.monotonic() + _LONGEST_START_S
+    while True:
+        text = file.read_text(encoding="ascii") if file.exists() else ""
+        if text.endswith("\n"):
+            return int(text)
+        if time.monotonic() > deadline:
+            raise TimeoutError(errno.ETIMEDOUT, "no script has started", str(file))
+        time.sleep(0.0005)

@@ -152,6 +152,10 @@ class NodeSide:
         """Let all go that wait at a pipe; return a number to let go of it with."""
         return self._keep(Gate(path))
 
+    def signal_group(self, file: str, after_s: float, name: str) -> bool:
+        """Send a signal to the process group that a file names; return whether there was one."""
+        return processes.signal_group(file, after_s, name)
+
     def _keep(self, running: Stream | Holder | Gate) -> int:
         number = next(self._numbers)
         self._running[number] = running

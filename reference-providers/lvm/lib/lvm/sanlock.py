@@ -30,6 +30,7 @@ _DEAD = 5
 _HELD = (-17, -16, -11, -212, -213, -243, -244, -245, -246, -247)
 _SLOW = (-202, -210, -211)
 _BUSY = (*_HELD, *_SLOW)
+_FIRST_OWN_CODE = -200  # what is nearer to zero is of errno.h
 _LONGEST_PAUSE_S = 0.1
 
 
@@ -145,11 +146,13 @@ class Sanlock:
 
     def _checked(self, function: str, status: int) -> int:
         if status < 0:
-            raise ProviderError(f"{function}: {self.reason(status)}: is sanlock running?")
+            raise ProviderError(f"{function}: {self.reason(status)}")
         return status
 
     def reason(self, status: int) -> str:
-        """Return what the library's answer ``status`` means."""
+        """Return what the library's answer ``status`` means: its own code, or one of errno."""
+        if _FIRST_OWN_CODE < status < 0:
+            return f"{os.strerror(-status)} ({status}): is sanlock running?"
         self._library.sanlock_strerror.restype = ctypes.c_char_p
         text: bytes = self._library.sanlock_strerror(status) or b""
         return f"{text.decode('ascii', 'replace')} ({status})"
