@@ -20,6 +20,7 @@ from extstorage_conformance.node_side import (
     found,
     guard,
     kernel,
+    limits,
     mounts,
     processes,
     side,
@@ -33,14 +34,17 @@ if TYPE_CHECKING:
     from extstorage.host.provider import Provider
     from extstorage.nodes.node import Completed, Machine, PythonSession, SessionNode
 
-_MODULES = (stamps, found, kernel, block, files, mounts, processes, guard, devices, streams, side)
+_MODULES = (
+    *(stamps, found, kernel, block, files, mounts, processes, guard, limits, devices, streams),
+    side,
+)
 _FUNCTIONS = """
 _side = None
 def start(before):
     global _side
     _side = side.NodeSide(before)
 def ask(method, *arguments):
-    return getattr(_side, method)(*arguments)
+    return _side.answer(method, *arguments)
 """
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -75,7 +79,7 @@ class SuiteNode:
     def ask(self, method: str, *arguments: object) -> Any:  # noqa: ANN401 - whatever JSON can say
         """Call a method of the node's side; raises OSError as it does, NodeError."""
         if self._here is not None:
-            return getattr(self._here, method)(*arguments)
+            return self._here.answer(method, *arguments)
         if self._session is None:
             self._session = self._started()
         return self._session.call("ask", method, *arguments)
