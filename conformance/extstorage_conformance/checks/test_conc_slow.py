@@ -28,7 +28,8 @@ _LONGEST_S = 15.0  # for each method
     source="derived: jobs on different instances run side by side on a node",
     profile=Profile.STANDARD,
     needs=("device",),
-    rounds=f"each method held at 3 points (full: 10, for {_LONGEST_S:g} s at most), drawn",
+    rounds=f"each method held at 3 points (full: 10, for {_LONGEST_S:g} s at most), drawn;"
+    " sooner, up to twice, if the script was over by then",
 )
 def test_a_slow_call_loses_nothing_of_other_volumes(subject: Subject) -> None:
     """What is done to one volume stays done when a slower call for another began before it.
