@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 
 from extstorage.provider import ProviderError
 from extstorage.provider.locks import Lock
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _STAGING = ".staging"
+_LONGEST_CLOSE_S = 2.0
 MIB = 1024 * 1024
 
 
@@ -161,15 +163,32 @@ def _delete(directory: str, lock: Lock) -> None:
     """Delete a directory in staging whose lock the caller holds; release that."""
     # The lock goes last: what a crash leaves here is still known to be nobody's.
     _empty(directory, kept="lock")
-    # NFS keeps a file that is open, under another name, and its directory with it.
     lock.release()
+    give_up = time.monotonic() + _LONGEST_CLOSE_S
+    while not _is_gone(directory) and time.monotonic() < give_up:
+        time.sleep(0.02)
+
+
+def _is_gone(directory: str) -> bool:
+    """Delete a directory with only its lock in it; return whether it is gone.
+
+    NFS keeps a file that is open under another name, and its directory with it, until those
+    who waited for the lock have closed it; and a node that has not seen that the directory was
+    renamed makes the lock anew. If it is not gone after a while, the next sweep deletes it.
+    """
     try:
         os.unlink(f"{directory}/lock")
+    except FileNotFoundError:
+        pass
+    try:
         os.rmdir(directory)
+    except FileNotFoundError:  # a sweep was faster
+        pass
     except OSError as error:
-        # A sweep deletes it now; or a call that waited for the lock has it open, and a later will.
-        if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
+        if error.errno != errno.ENOTEMPTY:
             raise
+        return False
+    return True
 
 
 def _empty(directory: str, kept: str = "") -> None:
