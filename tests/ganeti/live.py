@@ -113,8 +113,7 @@ class Side:
         output = re.sub(r"/dev/loop\d+ \(\d+:\d+\)|/dev/loop\d+", "/dev/loopN", output)
         output = re.sub(r"(Creation|Modification) time: .*", r"\1 time: T", output)
         output = re.sub(r"Serial number: .*", "Serial number: N", output)
-        # Ganeti tells of a transfer that still goes on when it looks: on a busy machine only.
-        output = re.sub(r".* disk/\d+ (is (sending|receiving) data on|sent) .*\n", "", output)
+        output = _of_a_quiet_machine(output)
         # Two calls of one second share a log file, of which the last lines are quoted.
         output = re.sub(r"(\\n[^\\\n]+?)\1+$", r"\1", output, flags=re.MULTILINE)
         output = re.sub(r"(Supported parameters:\n)((?: {6}.*\n)+)", _sorted_lines, output)
@@ -128,6 +127,18 @@ def _places(state: str) -> dict[str, str]:
     """Return the primary node of each instance."""
     rows = [line.split("|") for line in state.splitlines() if "|" in line]
     return {row[0]: row[3] for row in rows}
+
+
+def _of_a_quiet_machine(output: str) -> str:
+    """Return what Ganeti says of a transfer that is over before it looks.
+
+    On a busy machine it may still go on then, and one of its ends may be over before the other.
+    """
+    output = re.sub(r".* \w+/\d+ (is (sending|receiving) data on|sent) .*\n", "", output)
+    sent, received = (
+        rf"(.* \w+/\d+ finished ){verb}( data\n)" for verb in ("sending", "receiving")
+    )
+    return re.sub(sent + received, r"\1receiving\2\3sending\4", output)
 
 
 def _sorted_lines(match: re.Match[str]) -> str:
