@@ -83,18 +83,22 @@ class Node:
 
     def refuse(self, method: str, volume: str = VOLUME, **variables: str) -> str:
         """Run the script of ``method``, which must fail with one line; return that line."""
-        answer = self.call(method, volume, **variables)
-        assert answer.exit_code in (1, 2), f"{self.name}: {method}: {answer}"
-        assert answer.stdout == ""
-        assert answer.stderr.isascii()
-        assert answer.stderr.count("\n") == 1, answer.stderr
-        return answer.stderr
+        return refusal(self.call(method, volume, **variables))
 
     def crash(self) -> None:
         """Lose everything that a node loses when it stops: its mappings and its /run."""
         for link in self.run_directory.glob("ganeti-extstorage/*/attached/*"):
             detach(str(link.readlink()))
             link.unlink()
+
+
+def refusal(answer: Answer) -> str:
+    """Return the one line of a script that failed as it should."""
+    assert answer.exit_code in (1, 2), answer
+    assert answer.stdout == ""
+    assert answer.stderr.isascii()
+    assert answer.stderr.count("\n") == 1, answer.stderr
+    return answer.stderr
 
 
 def finish(process: subprocess.Popen[str]) -> Answer:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
-from tests.reference_providers.nodes import MIB, VOLUME, Node, files, read
+from tests.reference_providers.nodes import MIB, VOLUME, Node, files, read, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +97,7 @@ def refused_snapshot(node: Node) -> str:
     for _ in range(5):
         answer = node.call("snapshot", **words)
         if answer.exit_code != 0:
-            return answer.stderr
+            return refusal(answer)
         assert is_one_moment(node.do("attach", SNAPSHOT))
         node.do("detach", SNAPSHOT)
         node.do("remove", SNAPSHOT)
