@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from extstorage_conformance.node_side import side
+from extstorage_conformance.node_side import processes, side
 from extstorage_conformance.node_side.limits import within
 from extstorage_conformance.node_side.side import NodeSide
 from tests.conformance.loop import loop_device
@@ -50,6 +51,23 @@ def test_io_that_never_ends_is_told(file_system: Path, monkeypatch: pytest.Monke
             node_side.answer("write", device, "disk0", [0], 2)
         assert time.monotonic() - started < 5 * LIMIT_S
         node_side.answer("probe", device)
+
+
+def test_a_script_is_signalled_however_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side, "_LONGEST_S", 0.1)
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as script:
+        (tmp_path / "group").write_text(f"{script.pid}\n")
+        assert NodeSide([]).answer("signal_group", str(tmp_path / "group"), 0.4, "KILL")
+        assert script.wait() == -signal.SIGKILL
+
+
+def test_a_script_that_does_not_start_is_not_signalled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_LONGEST_START_S", 0.1)
+    assert not NodeSide([]).answer("signal_group", str(tmp_path / "group"), 0, "KILL")
 
 
 def test_what_ends_in_time_says_what_it_says() -> None:

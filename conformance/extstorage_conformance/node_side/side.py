@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LONGEST_S = 120.0
-_AS_LONG_AS_ITS_SIZE_SAYS = ("copy_device",)
+_LAST_AS_LONG_AS_IS_ASKED = ("copy_device", "signal_group")
 _RELEASE: dict[str, Callable[[str], None]] = {
     # In this order: what is named first may use what is named after it.
     HOOK_PROCESS: processes.release,
@@ -50,7 +50,7 @@ class NodeSide:
     def answer(self, method: str, *arguments: Any) -> Any:  # noqa: ANN401 - whatever JSON can say
         """Call a method; raises OSError as it does, and if its I/O seems to wait for ever."""
         work = partial(getattr(self, method), *arguments)
-        if method in _AS_LONG_AS_ITS_SIZE_SAYS:
+        if method in _LAST_AS_LONG_AS_IS_ASKED:
             return work()
         device = next((it for it in arguments if str(it).startswith("/dev/")), "")
         return within(_LONGEST_S, work, f"{method} {device}".strip())
