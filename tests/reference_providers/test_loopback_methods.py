@@ -449,6 +449,17 @@ def test_an_unknown_volume_is_refused(node: Node, base: Path, method: str) -> No
     assert files(base / "pool") == []
 
 
+def test_a_lock_that_is_lost_is_told_and_not_made_anew(node: Node, base: Path) -> None:
+    created(node)
+    node.do("detach")
+    lock = base / f"pool/loopback/{VOLUME}/lock"
+    lock.unlink()
+    assert f"touch {lock}" in node.refuse("attach")
+    assert not lock.exists()
+    lock.touch(mode=0o600)
+    node.do("attach")
+
+
 @pytest.mark.parametrize("method", [name for name in METHOD_NAMES if name != "detach"])
 @pytest.mark.parametrize(
     ("directory", "told"),

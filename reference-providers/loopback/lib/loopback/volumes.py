@@ -43,10 +43,18 @@ class Volume:
         self.nodes = f"{directory}/nodes"
 
     def lock(self) -> Lock:
-        """Return the held lock; raise ProviderError if there is no such volume."""
+        """Return the held lock; raise ProviderError if there is no such volume.
+
+        The lock is as old as the volume and never made anew: a node that has not seen yet, on
+        NFS, that the volume is on its way out would put it where remove is about to finish.
+        """
         try:
-            return Lock(f"{self.directory}/lock", create=True)
+            return Lock(f"{self.directory}/lock")
         except (FileNotFoundError, NotADirectoryError):
+            if os.path.exists(self.data):
+                raise ProviderError(
+                    f"the volume has lost its lock: touch {self.directory}/lock"
+                ) from None
             raise ProviderError(f"no such volume: {self.directory}") from None
 
     def exists(self) -> bool:
@@ -173,8 +181,8 @@ def _is_gone(directory: str) -> bool:
     """Delete a directory with only its lock in it; return whether it is gone.
 
     NFS keeps a file that is open under another name, and its directory with it, until those
-    who waited for the lock have closed it; and a node that has not seen that the directory was
-    renamed makes the lock anew. If it is not gone after a while, the next sweep deletes it.
+    who waited for the lock have closed it. If it is not gone after a while, the next sweep
+    deletes it.
     """
     try:
         os.unlink(f"{directory}/lock")
