@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -183,6 +184,18 @@ MUTANTS = [
         "if active.size() < found.size or active.is_suspended():",
         "if active.is_suspended():",
         several.test_grow_is_seen_by_the_other_nodes_next_attach,
+    ),
+    Mutant(
+        "suspended-is-attached",
+        "attaching.py",
+        "if active.size() < found.size or active.is_suspended():",
+        "if active.size() < found.size:",
+        on_one(
+            partial(
+                methods.test_a_device_that_a_killed_command_left_suspended_is_resumed,
+                method="attach",
+            )
+        ),
     ),
     Mutant(
         "the-old-device-of-that-name",
