@@ -38,7 +38,9 @@ class ResultCollector:
         if reach := getattr(report, "extstorage_reach", None):
             self._session.reach.add(reach)
         data = getattr(report, "extstorage", None)
-        if data is not None:
+        if data is None:
+            self._session.ran_own_tests |= report.when == "call"
+        else:
             data["duration_s"] = round(self._seconds[report.nodeid], 4)
             self._session.results.append(Result.from_json(data))
 

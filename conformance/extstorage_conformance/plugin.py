@@ -1,7 +1,7 @@
 """The pytest plugin: options and hooks only.
 
 ``pytest --extstorage-provider=DIR`` judges the provider in DIR; other tests can
-use the ``subject`` fixture to work with it.
+use the ``extstorage_subject`` fixture to work with it.
 """
 
 from __future__ import annotations
@@ -92,10 +92,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if session is None:
         return
     rules = {item: _rule(item) for item in items}
-    deselected = [item for item in items if (rule := rules[item]) and not session.selects(rule)]
+    deselected = {item for item in items if (rule := rules[item]) and not session.selects(rule)}
     if deselected:
-        config.hook.pytest_deselected(items=deselected)
-    items[:] = sorted(set(items) - set(deselected), key=lambda item: checks.order(rules[item]))
+        config.hook.pytest_deselected(items=[item for item in items if item in deselected])
+    # The user's own tests stay in their order: a sort is stable.
+    selected = (item for item in items if item not in deselected)
+    items[:] = sorted(selected, key=lambda item: checks.order(rules[item]))
     for item in items:
         if (rule := rules[item]) is not None:
             item.extra_keyword_matches.add(rule.id)
@@ -106,7 +108,7 @@ def _rule(item: pytest.Item) -> Rule | None:
 
 
 @pytest.fixture
-def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+def extstorage_subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
     """The provider under test; all that a test makes with it is removed after the test."""
     session = _session(request.config)
     with session.subject(rule_of(request.function)) as subject:
@@ -114,7 +116,7 @@ def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
 
 
 @pytest.fixture
-def source(request: pytest.FixtureRequest) -> ProviderSource:
+def extstorage_source(request: pytest.FixtureRequest) -> ProviderSource:
     """The files of the provider under test, for rules that need no execution."""
     from extstorage.lint import ProviderSource  # noqa: PLC0415 - every pytest run imports this file
 
@@ -205,21 +207,27 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _finish(session: pytest.Session, conformance: ConformanceSession) -> None:
-    verdict = conformance.verdict()
     wanted = report_files(session.config)
     if wanted:
         from extstorage_conformance.reports import files  # noqa: PLC0415 - as in source()
 
         files.write(_document(session.config, conformance), conformance.provider_directory, wanted)
-    other_failures = session.testsfailed > len(_broken(conformance))
     ended_normally = session.exitstatus in (
         pytest.ExitCode.OK,
         pytest.ExitCode.TESTS_FAILED,
         pytest.ExitCode.NO_TESTS_COLLECTED,
     )
     if ended_normally and not session.config.option.collectonly:
-        own = ExitCode.DOES_NOT_CONFORM if other_failures else ExitCode.CONFORMS
-        session.exitstatus = max(verdict.exit_code, own) if verdict.results else 3
+        session.exitstatus = _exit_status(session, conformance)
+
+
+def _exit_status(session: pytest.Session, conformance: ConformanceSession) -> int:
+    """Return what the rules say, or what the user's own tests say if that is worse."""
+    others_failed = session.testsfailed > len(_broken(conformance))
+    own = ExitCode.DOES_NOT_CONFORM if others_failed else ExitCode.CONFORMS
+    if conformance.results:
+        return max(conformance.verdict().exit_code, own)
+    return own if others_failed or conformance.ran_own_tests else ExitCode.COULD_NOT_RUN
 
 
 def _document(config: pytest.Config, conformance: ConformanceSession) -> dict[str, Any]:
@@ -258,7 +266,11 @@ def pytest_terminal_summary(
 ) -> None:
     """Print what a run found besides its failures, and the verdict."""
     session = config.stash.get(SESSION, None)
-    if session is None or not session.results:
+    if session is None or config.option.collectonly:
+        return
+    if not session.results:
+        name = session.provider_directory.name
+        terminalreporter.write_line(f"no rule was run: whether {name} conforms is not said")
         return
     terminalreporter.section("conformance")
     if session.unremoved:

@@ -45,8 +45,8 @@ class ConformanceSession:
     went: inside scripts, in device I/O, and in all; ``times`` holds, for each method, the seconds
     of its calls, ``figures`` times in ms that rules have measured. ``reach`` adds up the faults
     that were tried. ``unremoved`` names the volumes that the provider refused to remove.
-    ``was_interrupted`` says that the run ended before its last rule, ``cannot_run`` why it could
-    not begin or end.
+    ``ran_own_tests`` says that tests ran which are no rules, ``was_interrupted`` that the run ended
+    before its last rule, ``cannot_run`` why it could not begin or end.
     """
 
     request: Request
@@ -60,6 +60,7 @@ class ConformanceSession:
     times: dict[str, list[float]] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
     unremoved: list[str] = field(default_factory=list)
+    ran_own_tests: bool = False
     was_interrupted: bool = False
     cannot_run: str = ""
     reach: Reach = field(default_factory=Reach)

@@ -221,6 +221,9 @@ class Subject:
                 name, invocation, node
             )  # a remove of the same moment may have been noted
             self._made.add(name)
+        if call.succeeded and invocation.method in _EXPECT_A_VOLUME:
+            # If there was none, the script has made one, or lies: it is undone without complaint.
+            self._register(invocation.environment.get("VOL_NAME", ""), invocation, node)
         if invocation.method == "attach" and call.succeeded:
             self.survey.learn(node.ask("learn", call.stdout.split("\n")[0]))
         if _removes(invocation) and call.succeeded:
@@ -282,6 +285,9 @@ class Subject:
     def _forget(self, name: str) -> None:
         if self._registered.pop(name, None) is not None:
             self.suite.journal.gone(name)
+
+
+_EXPECT_A_VOLUME = ("attach", "grow", "open", "setinfo")
 
 
 def _load(node: SuiteNode) -> Provider:

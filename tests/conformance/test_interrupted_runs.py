@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 PAUSED_CHECK = """
 import pathlib, time
 
-def test_pause(subject):
-    volume = subject.attached()
+def test_pause(extstorage_subject):
+    volume = extstorage_subject.attached()
     pathlib.Path({marker!r}).write_text(volume.path)
     time.sleep(60)
 """

@@ -37,8 +37,9 @@ import json, pathlib
 from extstorage_conformance.rules import Level, rule
 
 @rule("ES-TEST-90", Level.MUST, source="a test", nodes={nodes}, power={power})
-def test_facts(subject):
+def test_facts(extstorage_subject):
     '''A rule.'''
+    subject = extstorage_subject
     volume = subject.attached()
     seen = [
         dict(node=node.name, host=node.node.facts().host_name,
@@ -60,8 +61,9 @@ from extstorage_conformance.rules import Level, rule
 from extstorage_conformance.violation import Violation
 
 @rule("ES-TEST-91", Level.MUST, source="a test", nodes=2, power=True)
-def test_switch_off(subject):
+def test_switch_off(extstorage_subject):
     '''A rule.'''
+    subject = extstorage_subject
     volume = subject.attached()
     there = volume.on(subject.nodes[1])
     there.attach()
@@ -70,8 +72,9 @@ def test_switch_off(subject):
     raise Violation("nothing", "nothing")
 
 @rule("ES-TEST-92", Level.MUST, source="a test", nodes=2)
-def test_use_both(subject):
+def test_use_both(extstorage_subject):
     '''A rule.'''
+    subject = extstorage_subject
     for node in subject.nodes:
         volume = subject.created().on(node)
         volume.attach()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -122,9 +123,9 @@ def test_fault_of_the_suite_is_not_blamed_on_the_provider(
     check.write_text(
         "from extstorage_conformance.rules import Level, rule\n"
         '@rule("ES-OWN-01", Level.MUST, source="a test")\n'
-        "def test_own(subject):\n"
+        "def test_own(extstorage_subject):\n"
         '    """A rule."""\n'
-        "    subject.created()\n"
+        "    extstorage_subject.created()\n"
         "    raise RuntimeError('mistake of the suite')\n"
     )
 
@@ -218,12 +219,75 @@ def test_other_users_are_told_to_be_root(workbench: Workbench) -> None:
 
 def test_own_tests_can_use_the_subject(workbench: Workbench, tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(
-        "def test_volume_is_made(subject):\n    assert subject.attached().device_mib() == 32\n"
+        "def test_volume_is_made(extstorage_subject):\n"
+        "    assert extstorage_subject.attached().device_mib() == 32\n"
     )
 
     run = workbench.run(str(tmp_path / "test_mine.py"))
 
     assert "1 passed" in run.output
+    assert "no rule was run: whether plain conforms is not said" in run.output
+    assert run.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("tests", "exit_code"),
+    [("def test_mine(): assert False\n", 1), ("def test_mine(): pass\n", 0), ("", 3)],
+)
+def test_own_tests_alone_end_as_tests_do(
+    workbench: Workbench, tmp_path: Path, tests: str, exit_code: int
+) -> None:
+    (tmp_path / "test_mine.py").write_text(tests)
+
+    run = workbench.run(str(tmp_path / "test_mine.py"))
+
+    assert run.exit_code == exit_code
+    assert "no rule was run" in run.output
+
+
+def test_own_tests_stay_in_their_order(workbench: Workbench, tmp_path: Path) -> None:
+    numbers = [7, 3, 9, 1, 8, 2, 6, 4]
+    (tmp_path / "test_mine.py").write_text("".join(f"def test_{n}(): pass\n" for n in numbers))
+
+    run = workbench.run("--collect-only", "-q", str(tmp_path / "test_mine.py"))
+
+    order = [int(n) for n in re.findall(r"::test_(\d)$", run.output, re.MULTILINE)]
+    assert order == numbers
+
+
+def test_own_fixtures_do_not_hide_those_of_the_checks(workbench: Workbench) -> None:
+    own = "import pytest\n@pytest.fixture\ndef {}():\n    return 'mine'\n"
+    (workbench.directory / "conftest.py").write_text(own.format("subject") + own.format("source"))
+    (workbench.directory / "test_mine.py").write_text(
+        "def test_mine(subject, source):\n    assert subject == source == 'mine'\n"
+    )
+
+    arguments = (str(workbench.directory), "--pyargs", "extstorage_conformance.checks")
+    run = workbench.run(*arguments, rules=("ES-ATTACH-01", "ES-LINT-01"))
+
+    assert run.exit_code == 0, run.output
+    assert "3 passed" in run.output
+
+
+def test_a_volume_that_grow_has_made_is_removed(workbench: Workbench) -> None:
+    pool = workbench.directory / "pool"
+    pool.mkdir(mode=0o700)
+    configuration = workbench.provider / "conformance.toml"
+    text = configuration.read_text().replace('{run_directory}/pool"\n', f'{pool}"\n')
+    kept = [line for line in text.splitlines() if "inventory" not in line]
+    configuration.write_text("\n".join(kept))
+    grow = (workbench.provider / "grow").read_text()
+    workbench.replace_script(
+        "grow",
+        grow.replace(
+            'lock_volume || fail "there is no', 'lock_volume || exec "${0%/*}/create"; : "'
+        ),
+    )
+
+    run = workbench.run(rules=("ES-GROW-12",))
+
+    assert run.outcome("ES-GROW-12") == "failed"
+    assert list(pool.iterdir()) == []
 
 
 def test_workers_find_the_same(workbench: Workbench) -> None:
