@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from extstorage.contract.releases import release
 from extstorage.host.disk import Disk
-from extstorage.host.errors import BlockDeviceError
+from extstorage.host.errors import BlockDeviceError, OpExecError
 from extstorage.nodes.node import NodeError
 from extstorage_conformance.configuration import Configuration, expand
 from extstorage_conformance.inventory import Survey
@@ -20,6 +20,9 @@ from extstorage_conformance.violation import CannotRun
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from extstorage.host.provider import Provider
+    from extstorage_conformance.suite_node import SuiteNode
 
 
 def reap(provider_directory: Path, configuration: Configuration, release_name: str) -> list[str]:
@@ -103,6 +106,13 @@ def _remove_volumes(nodes: NodeSet, run: DeadRun, configuration: Configuration) 
     for name in reversed(run.volumes):
         disk = Disk(name, name[:36], None, 1, parameters)
         for node, provider in zip(nodes.nodes, providers, strict=True):
-            node.host.call(provider, "detach", disk)
-        if nodes.nodes[0].host.call(providers[0], "remove", disk).failed:
+            _has_worked(node, provider, "detach", disk)
+        if not _has_worked(nodes.nodes[0], providers[0], "remove", disk):
             yield name
+
+
+def _has_worked(node: SuiteNode, provider: Provider, method: str, disk: Disk) -> bool:
+    try:
+        return node.host.call(provider, method, disk).succeeded
+    except (OSError, OpExecError, ValueError):  # no script that can be run, or no name for a log
+        return False

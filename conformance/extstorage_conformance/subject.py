@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from extstorage.contract.methods import method as contract_method
@@ -272,9 +273,20 @@ class Subject:
     def _is_undone(self, volume: Volume) -> bool:
         for node in reversed([*self._used_on.get(volume.name, {})]):
             if node is not volume.node:
-                volume.on(node).call("detach")
-        volume.call("detach")
-        return volume.call("remove").succeeded
+                self._has_worked(volume.on(node), "detach")
+        self._has_worked(volume, "detach")
+        return self._has_worked(volume, "remove")
+
+    def _has_worked(self, volume: Volume, method: str) -> bool:
+        try:
+            invocation = volume.prepare(method)
+        except ValueError:  # a name that leads elsewhere, for which Ganeti makes no log file
+            harmless = replace(volume.disk, name=self.uuid())
+            invocation = self.prepare(method, harmless, volume.node)
+        try:
+            return volume.run(invocation.with_variables(VOL_NAME=volume.name)).succeeded
+        except Blocked:  # the script cannot be executed: others may be, of other volumes too
+            return False
 
     def _register(self, name: str, invocation: Invocation, node: SuiteNode) -> None:
         if name not in self._registered:

@@ -8,6 +8,8 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from extstorage_conformance.node_side import block
 
 if TYPE_CHECKING:
@@ -114,13 +116,20 @@ def test_running_run_is_not_reaped(workbench: Workbench, tmp_path: Path) -> None
         process.wait(timeout=30)
 
 
-def test_volumes_that_could_not_be_removed_are_told_and_reaped(workbench: Workbench) -> None:
+@pytest.mark.parametrize(
+    "broken", ["#!/bin/sh\necho 'the array is busy' >&2\nexit 1\n", "#!/bin/sh\r\nexit 0\r\n"]
+)
+def test_volumes_that_could_not_be_removed_are_told_and_reaped(
+    workbench: Workbench, broken: str
+) -> None:
     remove = (workbench.provider / "remove").read_text()
-    workbench.replace_script("remove", "#!/bin/sh\necho 'the array is busy' >&2\nexit 1\n")
+    workbench.replace_script("remove", broken)
 
     run = workbench.run(rules=("ES-ATTACH-01",))
+    still_broken = workbench.run("--extstorage-reap")
     workbench.replace_script("remove", remove)
     reaped = workbench.run("--extstorage-reap")
 
     assert "1 volumes could not be removed" in run.output
+    assert "not removed by the provider" in still_broken.output
     assert "1 volumes, all undone" in reaped.output

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from extstorage.contract.methods import METHOD_NAMES
 from extstorage.contract.variables import PARAMETER_PREFIX
 from extstorage_conformance import judge
+from extstorage_conformance.hostile import COMMANDS, Canary, Enclosure, shown
 from extstorage_conformance.life import ordinary, through
 from extstorage_conformance.rules import Level, Profile, rule
 
 if TYPE_CHECKING:
     from extstorage.host.call import Call
-    from extstorage.host.invocation import Invocation
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.volume import Volume
 
-# Each makes the file {canary} if a shell, or its arithmetic, takes it for more than data.
-_COMMANDS = (
-    "$(: >{canary})",
-    "`: >{canary}`",
-    "; : >{canary}; #",
-    "x\n: >{canary}\n",
-    "'; : >{canary}; '",
-    '"; : >{canary}; "',
-    "a[$(: >{canary})]",
-)
 _ODD = ("-rf", "--help", "*", "?", "%s%n", "\\", "\u00e9\u00fc\u20ac", "x" * 65536)
-_OUTSIDE = tuple(f"{'../' * depth}outside" for depth in range(1, 4))
-_NO_NAMES = (*_OUTSIDE, "/outside", "a/b", "..", "-rf", "a\nb", "*", "a b")
-_LONGEST_SHOWN = 60
-_PROVIDERS_OWN = "find . -path ./log -prune -o -path ./together -prune -o -printf '%p %y %m %s\\n'"
+_OUTSIDE = ("../{stray}", "../../{stray}", "../../../{stray}", "/{stray}")
+_NO_NAMES = ("a/b", "..", "-rf", "a\nb", "*", "a b")
 _LINK_ALL = """
 mkdir -p bin && printf '#!/bin/sh\\n: >"%s"\\nexit 1\\n' "$CANARY" >bin/planted || exit
 chmod 755 bin/planted
@@ -43,36 +30,6 @@ for directory in /usr/sbin /usr/bin /sbin /bin; do
     done
 done
 """
-
-
-@dataclass(frozen=True)
-class _Canary:
-    """A file that nobody makes, unless data is taken for a command."""
-
-    subject: Subject
-    path: str
-
-    @classmethod
-    def of(cls, subject: Subject) -> _Canary:
-        return cls(subject, str(subject.suite.run_directory / "canary"))
-
-    def judge(self, call: Call, what: str) -> None:
-        """Judge that the call ended by itself and has not made the file."""
-        judge.ended(call)
-        try:
-            self.subject.node.node.stat(self.path)
-        except OSError:
-            return
-        self.subject.node.shell('rm -f -- "$CANARY"', "/", {"CANARY": self.path})
-        judge.holds(condition=False, expected="a value that is data", got=f"{what} ran", call=call)
-
-    def values(self, commands: tuple[str, ...] = _COMMANDS) -> list[str]:
-        """Return values that run a command if they are taken for one."""
-        return [command.replace("{canary}", self.path) for command in commands]
-
-
-def _shown(value: str) -> str:
-    return repr(value[:_LONGEST_SHOWN])
 
 
 def _bystander(subject: Subject) -> Volume:
@@ -93,24 +50,16 @@ def test_parameters_are_data(subject: Subject) -> None:
 
     Ganeti passes on what the user wrote: quotes, blanks, newlines, leading dashes.
     """
-    bystander, canary = _bystander(subject), _Canary.of(subject)
-    configured = subject.suite.parameters
+    bystander, enclosure = _bystander(subject), Enclosure.of(subject)
+    canary, configured = enclosure.canary, subject.suite.parameters
     for name in sorted({*configured, *(words[0] for words in subject.provider.parameters)}):
         variable = PARAMETER_PREFIX + name.upper()
         for value in (*canary.values(), *_ODD):
-            _hostile(canary, subject.volume().prepare("create"), variable, value)
-        value = configured.get(name, "") + "".join(canary.values(_COMMANDS[:2]))
+            enclosure.call(subject.volume().prepare("create"), variable, value)
+        value = configured.get(name, "") + "".join(canary.values(COMMANDS[:2]))
         for method in filter(subject.provides, METHOD_NAMES):
-            _hostile(canary, ordinary(subject.volume(), method), variable, value)
+            enclosure.call(ordinary(subject.volume(), method), variable, value)
     _judge_unharmed(bystander, subject.calls[-1])
-
-
-def _hostile(canary: _Canary, invocation: Invocation, variable: str, value: str) -> Call:
-    # Most are refused: what is made is registered after the call, and nothing else.
-    call = canary.subject.execute(invocation.with_variables({variable: value}))
-    canary.subject.note(call)
-    canary.judge(call, f"{variable}={_shown(value)}")
-    return call
 
 
 def _judge_unharmed(bystander: Volume, call: Call) -> None:
@@ -130,31 +79,19 @@ def test_names_lead_nowhere_else(subject: Subject) -> None:
 
     Ganeti makes harmless names; an administrator's own call may have any.
     """
-    bystander, canary = _bystander(subject), _Canary.of(subject)
-    before = _outside(subject)
+    bystander, enclosure = _bystander(subject), Enclosure.of(subject)
+    before = enclosure.outside()
     methods = ["create", "attach", "remove"]
     if subject.suite.profile is Profile.FULL:
         methods += ["setinfo", "detach"]
-    for name in (*_NO_NAMES, *canary.values(), "\u00e9", "x" * 65536):
+    outside = [name.replace("{stray}", enclosure.stray) for name in _OUTSIDE]
+    for name in (*outside, *_NO_NAMES, *enclosure.canary.values(), "\u00e9", "x" * 65536):
         for method in filter(subject.uses, methods):
-            invocation = ordinary(subject.volume(), method)
-            call = _hostile(canary, invocation, "VOL_NAME", name)
-            changed = sorted(_outside(subject) ^ before)
-            got = f"{method} of {_shown(name)} changed {', '.join(changed[:3])}"
+            call = enclosure.call(ordinary(subject.volume(), method), "VOL_NAME", name)
+            changed = sorted(enclosure.outside() ^ before)
+            got = f"{method} of {shown(name)} changed {', '.join(changed[:3])}"
             judge.holds(not changed, "nothing changed outside the pool", got, call)
     _judge_unharmed(bystander, call)
-
-
-def _outside(subject: Subject) -> set[str]:
-    """Return what there is in the run's directory, outside the back end's own directories."""
-    suite = subject.suite
-    own = [
-        str(PurePath(place.replace("{run_directory}", ".")))
-        for place in suite.configuration.run["inventory_directories"]
-    ]
-    listed = subject.node.shell(_PROVIDERS_OWN, str(suite.run_directory), {})
-    lines = listed.stdout.decode(errors="backslashreplace").splitlines()[1:]
-    return {line for line in lines if not line.startswith(tuple(f"./{place}" for place in own))}
 
 
 @rule(
@@ -165,11 +102,10 @@ def _outside(subject: Subject) -> set[str]:
 )
 def test_odd_names_are_refused(subject: Subject) -> None:
     """Create refuses a VOL_NAME with a slash, a control character or a leading dash."""
-    for name in ("a/b", "../outside", "a\nb", "-rf", "x" * 65536):
-        invocation = subject.volume().prepare("create").with_variables(VOL_NAME=name)
-        call = subject.execute(invocation)
-        subject.note(call)
-        judge.fails(call, f"{_shown(name)} is no name of a volume")
+    enclosure = Enclosure.of(subject)
+    for name in ("a/b", f"../{enclosure.stray}", "a\nb", "-rf", "x" * 65536):
+        call = enclosure.call(subject.volume().prepare("create"), "VOL_NAME", name)
+        judge.fails(call, f"{shown(name)} is no name of a volume")
 
 
 @rule(
@@ -184,18 +120,18 @@ def test_other_values_are_data(subject: Subject) -> None:
 
     A shell's arithmetic runs commands too: a size has to be seen to be a number first.
     """
-    volume, canary = _bystander(subject), _Canary.of(subject)
+    volume, enclosure = _bystander(subject), Enclosure.of(subject)
     sizes = {"grow": "VOL_NEW_SIZE", "snapshot": "VOL_SNAPSHOT_SIZE", "open": "VOL_OPEN_EXCLUSIVE"}
-    for value in canary.values():
+    for value in enclosure.canary.values():
         for variable in ("VOL_METADATA", "VOL_CNAME", "VOL_UUID"):
-            _hostile(canary, ordinary(volume, "setinfo"), variable, value)
+            enclosure.call(ordinary(volume, "setinfo"), variable, value)
         for variable in ("VOL_CNAME", "VOL_UUID"):
-            _hostile(canary, ordinary(volume, "attach"), variable, value)
+            enclosure.call(ordinary(volume, "attach"), variable, value)
         for variable in ("VOL_SIZE", "VOL_CNAME"):
-            _hostile(canary, subject.volume().prepare("create"), variable, value)
+            enclosure.call(subject.volume().prepare("create"), variable, value)
         for method in filter(subject.uses, sizes):
-            _hostile(canary, ordinary(volume, method), sizes[method], value)
-        _hostile(canary, ordinary(volume, "grow"), "VOL_SIZE", value)
+            enclosure.call(ordinary(volume, method), sizes[method], value)
+        enclosure.call(ordinary(volume, "grow"), "VOL_SIZE", value)
     _judge_unharmed(volume, subject.calls[-1])
 
 
@@ -273,7 +209,7 @@ def test_nothing_is_run_from_the_working_directory(subject: Subject) -> None:
 
     An empty part of PATH means that directory.
     """
-    suite, canary = subject.suite, _Canary.of(subject)
+    suite, canary = subject.suite, Canary.of(subject)
     copy = suite.copy_of_provider(suite.directory.name)
     variables = {"CANARY": canary.path, "PROVIDER": str(copy)}
     planted = subject.node.shell(_LINK_ALL, str(suite.run_directory), variables)
