@@ -51,7 +51,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
             sys.stdout.write(f"{line}\n")
         return 0
     if config.option.extstorage_soak and (session := session_from(config)) is not None:
-        from extstorage_conformance.model.soak import soak  # noqa: PLC0415 - as in source()
+        from extstorage_conformance.model.soak import soak  # noqa: PLC0415 - as in extstorage_source()
 
         session.check()
         return soak(session.request, config.option.extstorage_soak, report_files(config))
@@ -75,8 +75,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if session is None:
         return
     config.stash[SESSION] = session
+    if config.option.noconftest:  # as extstorage conform has it: nobody else's are there either
+        from extstorage_conformance.checks import conftest  # noqa: PLC0415 - as in extstorage_source()
+
+        config.pluginmanager.register(conftest, "extstorage-checks")
     if config.option.extstorage_adopt:
-        from extstorage_conformance.adoption import plugin  # noqa: PLC0415 - as in source()
+        from extstorage_conformance.adoption import plugin  # noqa: PLC0415 - as in extstorage_source()
 
         config.pluginmanager.register(plugin.adoption_from(config, session), plugin.NAME)
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
@@ -209,7 +213,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def _finish(session: pytest.Session, conformance: ConformanceSession) -> None:
     wanted = report_files(session.config)
     if wanted:
-        from extstorage_conformance.reports import files  # noqa: PLC0415 - as in source()
+        from extstorage_conformance.reports import files  # noqa: PLC0415 - as in extstorage_source()
 
         files.write(_document(session.config, conformance), conformance.provider_directory, wanted)
     ended_normally = session.exitstatus in (
@@ -293,7 +297,7 @@ def pytest_terminal_summary(
 
 def _advise(terminalreporter: pytest.TerminalReporter, session: ConformanceSession) -> None:
     """Name the parameters that were not given, if none were: the likely reason of it all."""
-    from extstorage_conformance.adoption.parameters import advice  # noqa: PLC0415 - as in source()
+    from extstorage_conformance.adoption.parameters import advice  # noqa: PLC0415 - as in extstorage_source()
 
     if not (session.configuration.parameters or session.configuration.secrets):
         hint = advice(session.provider_directory, session.configuration)

@@ -281,7 +281,7 @@ def _expect_nodes(rule: Rule, suite: Suite) -> None:
 
 def _subject(item: pytest.Item) -> Subject | None:
     arguments: Mapping[str, Any] = getattr(item, "funcargs", {})
-    subject = arguments.get("subject")
+    subject = arguments.get("extstorage_subject")
     return subject if isinstance(subject, Subject) else None
 
 
