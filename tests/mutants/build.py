@@ -14,6 +14,7 @@ _BASES = (_TESTS / "providers", _TESTS.parent / "reference-providers")
 _KINDS: dict[str, type] = {
     "base": str,
     "breaks": list,
+    "also": list,
     "why": str,
     "rename": str,
     "share": list,
@@ -43,7 +44,8 @@ class Edit:
 class Mutant:
     """One mutant.toml, with the directory ``path`` that it stands in.
 
-    ``breaks`` holds the ids of the rules that fail, first the one that the mutant is for.
+    ``breaks`` holds the ids of the rules that fail, first the one that the mutant is for;
+    ``also`` those that fail in its wake, which only the whole matrix looks at.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class Mutant:
     breaks: tuple[str, ...]
     why: str
     rename: str
+    also: tuple[str, ...] = ()
     share: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
@@ -82,6 +85,7 @@ def load(directory: Path) -> Mutant:
         breaks=tuple(data["breaks"]),
         why=data["why"],
         rename=data.get("rename", directory.name),
+        also=tuple(data.get("also", ())),
         share=tuple(data.get("share", ())),
         remove=tuple(data.get("remove", ())),
         directories=tuple(data.get("directories", ())),

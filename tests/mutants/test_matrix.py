@@ -37,7 +37,7 @@ def test_mutant_is_caught_by_its_rule_and_by_no_other(
     pytestconfig: pytest.Config,
 ) -> None:
     whole = pytestconfig.getoption("--whole-matrix")
-    named = set(mutant.breaks)
+    named = {*mutant.breaks, *(mutant.also if whole else ())}
     rule_ids = affected_rules(mutant, shared_directory(tmp_path_factory)) if whole else named
 
     report = conform(build(mutant, tmp_path), tmp_path, rule_ids, faults_of(mutant))
@@ -111,7 +111,7 @@ def affected_rules(mutant: Mutant, shared: Path) -> set[str]:
         for rule in rules
         if not changed <= set(METHOD_NAMES) or not rule["methods"] or changed & set(rule["methods"])
     }
-    return seen | set(mutant.breaks)
+    return seen.union(mutant.breaks, mutant.also)
 
 
 def changed_files(mutant: Mutant) -> set[str]:
