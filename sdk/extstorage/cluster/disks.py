@@ -184,8 +184,6 @@ def _first_pass(job: Job, instance: Instance, index: int) -> bool:
 def _second_pass(
     job: Job, instance: Instance, index: int, disk: ClusterDisk
 ) -> tuple[str | None, bool]:
-    if disk.template == FILE:
-        return disk.location, True
     try:
         return job.primary(instance).blockdev_assemble(disk), True
     except RpcError as error:
@@ -228,8 +226,6 @@ def shutdown(
         job.save(instance)
     well = True
     for index, disk in _chosen(instance, only):
-        if disk.template == FILE:
-            continue
         try:
             job.primary(instance).blockdev_shutdown(disk)
         except RpcError as error:

@@ -124,6 +124,8 @@ class _Export:
         )
 
     def _take_snapshots(self) -> bool:
+        if not all(disk.supports_snapshots for disk in self._instance.disks):
+            return False
         node = self._instance.primary_node
         for index, disk in enumerate(self._instance.disks):
             self._job.feedback(f"Creating a snapshot of disk/{index} on node {node}")

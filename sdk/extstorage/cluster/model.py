@@ -48,6 +48,11 @@ class ClusterDisk:
         """The first part of ``logical_id``: the provider; for a file disk, the file driver."""
         return self.parameters["provider"] if self.template == EXT else "loop"
 
+    @property
+    def supports_snapshots(self) -> bool:
+        """Whether Ganeti takes snapshots of such disks at all (DTS_SNAPSHOT_CAPABLE)."""
+        return self.template == EXT
+
     def on_host(self) -> Disk:
         """Return the disk as the node daemon gets it."""
         return Disk(self.location, self.uuid, self.name, self.size_mib, dict(self.parameters))

@@ -5,10 +5,12 @@ Source in Ganeti: LUInstanceRename, LUInstanceReinstall.
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING
 
 from extstorage.cluster import disks
 from extstorage.cluster.errors import OpPrereqError, RpcError, raising
+from extstorage.cluster.model import FILE
 
 if TYPE_CHECKING:
     from extstorage.cluster.job import Job
@@ -18,14 +20,14 @@ if TYPE_CHECKING:
 def rename(job: Job, name: str, new_name: str) -> str:
     """Rename a stopped instance; return its new name. Raises OpPrereqError, OpExecError.
 
-    The volumes keep their names; their metadata changes.
+    The volumes keep their names; their metadata changes. File disks move to another directory.
     """
     instance = job.instance(name)
     job.check_online(instance.primary_node)
     job.check_down(instance, "cannot rename")
     if new_name != instance.name:
         job.check_new_name(new_name)
-        job.state.rename_instance(instance, new_name)
+        _rename(job, instance, new_name)
     disks.start(job, instance)
     _describe(job, instance)
     try:
@@ -38,6 +40,22 @@ def rename(job: Job, name: str, new_name: str) -> str:
     finally:
         disks.shutdown(job, instance)
     return instance.name
+
+
+def _rename(job: Job, instance: Instance, new_name: str) -> None:
+    """Give an instance its new name, and its file disks a directory of that name."""
+    files = [disk for disk in instance.disks if disk.template == FILE]
+    new = disks.file_directory(job, new_name)
+    old = posixpath.dirname(files[0].location) if files else new
+    for disk in files:
+        disk.location = f"{new}/{posixpath.basename(disk.location)}"
+    job.state.rename_instance(instance, new_name)
+    if files:
+        with raising(
+            f"Could not rename on node {instance.primary_node} directory '{old}' to '{new}' (but"
+            " the instance has been renamed in Ganeti)"
+        ):
+            job.primary(instance).file_directory_rename(old, new)
 
 
 def _describe(job: Job, instance: Instance) -> None:

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from extstorage.cluster.errors import HypervisorError, RpcError, RpcFail
+from extstorage.cluster.file_device import FileDevice
 from extstorage.cluster.model import FILE
 from extstorage.host.device import Device
 from extstorage.host.errors import BlockDeviceError, OpExecError
@@ -210,9 +211,11 @@ class NodeDaemon:
     @_call
     def blockdev_snapshot(self, disk: ClusterDisk) -> tuple[str, str]:
         """Take a snapshot; return its provider and name (BlockdevSnapshot)."""
-        if not self.host.release.at_least("2.13"):
-            where = f"('{disk.driver}', '{disk.location}')"
-            raise RpcFail(f"Cannot snapshot non-lvm block device '{where}' of type 'ext'")
+        known = self.host.release.at_least("2.13")
+        if not (known and disk.supports_snapshots):
+            what = "block device" if known else "non-lvm block device"
+            where = (disk.driver, disk.location)
+            raise RpcFail(f"Cannot snapshot {what} '{where}' of type '{disk.template}'")
         return self._found(disk, "Cannot find block device {}").snapshot()
 
     @_call
@@ -268,6 +271,12 @@ class NodeDaemon:
         self._run("truncate", f"--size={size_mib}M", path)
 
     @_call
+    def file_directory_rename(self, old: str, new: str) -> None:
+        """Rename the directory of an instance's file disks (FileStorageDirRename)."""
+        # An instance of the new name that was removed may have left its directory, empty.
+        self._run("mv", "-T", old, new)
+
+    @_call
     def file_remove(self, path: str) -> None:
         """Delete a file disk."""
         self._run("rm", "-f", path)
@@ -275,10 +284,7 @@ class NodeDaemon:
     @_call
     def open_for_os(self, disks: Sequence[ClusterDisk]) -> list[str | None]:
         """Attach and open each disk, as before an OS script runs (OSEnvironment)."""
-        return [
-            disk.location if disk.template == FILE else self._open_real(disk, index).dev_path
-            for index, disk in enumerate(disks)
-        ]
+        return [self._open_real(disk, index).dev_path for index, disk in enumerate(disks)]
 
     @_call
     def export_disk(self, disk: ClusterDisk, index: int, path: str) -> None:
@@ -368,15 +374,13 @@ class NodeDaemon:
 
     def _open_for_start(self, disk: ClusterDisk, index: int) -> str | None:
         # _GatherAndLinkBlockDevs
-        if disk.template == FILE:
-            return disk.location
         device = self._find(disk)
         if device is None:
             raise BlockDeviceError(f"Block device '{disk.describe(index)}' is not set up.")
         device.open()
         return device.dev_path
 
-    def _open_real(self, disk: ClusterDisk, index: int) -> Device:
+    def _open_real(self, disk: ClusterDisk, index: int) -> Device | FileDevice:
         # _OpenRealBD
         device = self._find(disk)
         if device is None:
@@ -384,23 +388,23 @@ class NodeDaemon:
         device.open()
         return device
 
-    def _device(self, disk: ClusterDisk) -> Device:
+    def _device(self, disk: ClusterDisk) -> Device | FileDevice:
+        if disk.template == FILE:
+            return FileDevice(self.host.node, disk.location)
         return Device(self.host, disk.driver, disk.on_host())
 
-    def _find(self, disk: ClusterDisk) -> Device | None:
+    def _find(self, disk: ClusterDisk) -> Device | FileDevice | None:
         # FindDevice: making the object attaches the volume.
         device = self._device(disk)
         return device if device.attached else None
 
-    def _found(self, disk: ClusterDisk, text: str) -> Device:
+    def _found(self, disk: ClusterDisk, text: str) -> Device | FileDevice:
         device = self._find(disk)
         if device is None:
             raise RpcFail(text.format(disk.describe(0)))
         return device
 
     def _path(self, disk: ClusterDisk) -> str | None:
-        if disk.template == FILE:
-            return disk.location
         device = self._find(disk)
         return device.dev_path if device else None
 
