@@ -14,19 +14,19 @@ import stat
 import subprocess
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage.cli import gnt, gnt_backup, gnt_cluster, gnt_instance, gnt_node, gnt_storage
 from extstorage.cluster.exports import Export, Exports
-from extstorage.cluster.job import Job
 from extstorage.cluster.model import Cluster, ClusterDisk, Instance, NodeEntry
+from extstorage.cluster.session import Session
 from extstorage.cluster.state import State
 from extstorage.host.environment import daemon_environment
 from extstorage.nodes.local import LocalNode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from tests.cluster.recordings import Row
 
@@ -157,12 +157,10 @@ class Stage:
 
     def export(self, node: str, name: str) -> None:
         """Have an export of an instance with one disk of 64 MiB on a node."""
-        exports = Exports(self._planned())
-        (exports.new(node, name) / "disk0").write_bytes(b"\1" * (1 << 20))
-        exports.finish(node, Export(name, "noop+default", [64], [None]))
-
-    def _planned(self) -> Job:
-        return Job(self.state, self.state.cluster(), {}, print)
+        with Session(self.state, [LocalNode(name) for name in NODES], print).reading() as job:
+            exports = Exports(job)
+            Path(exports.new(node, name), "disk0").write_bytes(b"\1" * (1 << 20))
+            exports.finish(node, Export(name, "noop+default", [64], [None]))
 
     def close(self) -> None:
         """Detach the loop devices."""

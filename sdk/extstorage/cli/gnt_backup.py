@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from extstorage.cli import gnt, gnt_instance_disks
 from extstorage.cli.gnt import Command, Context
 from extstorage.cluster import exporting, information
-from extstorage.cluster.errors import OpPrereqError
+from extstorage.cluster.errors import OpPrereqError, RpcError, raising
 from extstorage.cluster.exports import Exports
 
 if TYPE_CHECKING:
@@ -74,22 +74,30 @@ def _list(context: Context) -> None:
     exports = Exports(context.job)
     rows = [["Node", "Export"]]
     for entry in context.job.cluster.nodes:
-        rows += [[entry.name, name] for name in exports.on(entry.name) or ["?"]]
+        rows += [[entry.name, name] for name in _exports_on(exports, entry.name) or ["?"]]
     for line in information.aligned(rows, ["node", "export"]):
         print(line)
+
+
+def _exports_on(exports: Exports, node: str) -> list[str]:
+    try:
+        return exports.on(node)
+    except RpcError:
+        return []
 
 
 def _remove(context: Context) -> None:
     exports = Exports(context.job)
     (name,) = context.words
-    nodes = [entry.name for entry in context.job.cluster.nodes if name in exports.on(entry.name)]
+    nodes = list(exports.sources(name))
     if not nodes:
         print(
             "Export not found. If trying to remove an export for a deleted instance please use"
             " its Fully Qualified Domain Name."
         )
     for node in nodes:
-        exports.remove(node, name)
+        with raising(f"Could not remove export for instance {name} on node {node}"):
+            exports.remove(node, name)
 
 
 COMMANDS = {

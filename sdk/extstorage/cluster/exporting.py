@@ -16,7 +16,6 @@ from extstorage.cluster.model import UP, ClusterDisk, new_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from extstorage.cluster.adding import NewInstance
     from extstorage.cluster.job import Job
@@ -70,6 +69,9 @@ class _Export:
 
     def run(self) -> None:
         job, instance, options = self._job, self._instance, self._options
+        # Before anything is stopped: a node that is not there is no reason to.
+        with raising(f"Could not make a directory for the export on node {self._node}"):
+            directory = self._exports.new(self._node, instance.name)
         if options.shutdown:
             job.feedback(f"Shutting down instance {instance.name}")
             with raising(
@@ -81,20 +83,17 @@ class _Export:
             job.feedback(f"Activating disks for {instance.name}")
             disks.start(job, instance)
         try:
-            failed = self._copy()
+            failed = self._copy(directory)
         finally:
             if activated:
                 job.feedback(f"Deactivating disks for {instance.name}")
                 disks.shutdown(job, instance)
         if failed:
-            raise OpExecError(
-                "Export failed, errors in export finalization, disk export: disk(s)"
-                f" {', '.join(map(str, failed))}"
-            )
+            raise OpExecError(f"Export failed, errors in {', '.join(failed)}")
         self._finish()
 
-    def _copy(self) -> list[int]:
-        """Copy all disks; return the indices of those that failed."""
+    def _copy(self, directory: str) -> list[str]:
+        """Copy all disks; return what failed."""
         instance, options = self._instance, self._options
         up = instance.admin_state == UP and not options.remove_instance
         restart = options.shutdown and up
@@ -104,15 +103,28 @@ class _Export:
         try:
             if restart and snapshots:
                 self._start()
-            failed = self._transfer()
-            if not failed:
-                self._job.feedback(f"Finalizing export on {self._node}")
-                self._exports.finish(self._node, self._record())
+            failed = self._transferred(directory)
             if restart and not snapshots:
                 self._start()
         finally:
             self._remove_snapshots()
         return failed
+
+    def _transferred(self, directory: str) -> list[str]:
+        """Copy all disks and give the export its name; return what failed."""
+        indices = self._transfer(directory)
+        if indices:
+            return ["export finalization", f"disk export: disk(s) {', '.join(map(str, indices))}"]
+        self._job.feedback(f"Finalizing export on {self._node}")
+        try:
+            self._exports.finish(self._node, self._record())
+        except RpcError as error:
+            self._job.warning(
+                f"Could not finalize export for instance {self._instance.name}"
+                f" on node {self._node}: {error}"
+            )
+            return ["export finalization"]
+        return []
 
     def _record(self) -> Export:
         found = self._instance.disks
@@ -164,19 +176,18 @@ class _Export:
             disks.shutdown(job, instance)
             raise OpExecError(f"Could not start instance: {error}") from error
 
-    def _transfer(self) -> list[int]:
-        directory = self._exports.new(self._node, self._instance.name)
+    def _transfer(self, directory: str) -> list[int]:
         failed = []
         for index, disk in enumerate(self._instance.disks):
             label = f"snapshot/{index}" if self._snapshots else f"disk/{index}"
             source = self._snapshots.get(index, disk)
-            if not self._transfer_one(index, label, source, directory / f"disk{index}"):
+            if not self._transfer_one(index, label, source, f"{directory}/disk{index}"):
                 failed.append(index)
             if index in self._snapshots:
                 self._remove_snapshot(index)
         return failed
 
-    def _transfer_one(self, index: int, label: str, disk: ClusterDisk, path: Path) -> bool:
+    def _transfer_one(self, index: int, label: str, disk: ClusterDisk, path: str) -> bool:
         job, instance = self._job, self._instance
         daemon = job.primary(instance)
         job.feedback(f"Exporting {label} from {daemon.name} to {self._node}")
@@ -185,7 +196,7 @@ class _Export:
             if instance.os:
                 # The OS script's environment names all disks of the instance.
                 daemon.open_for_os(instance.disks)
-            daemon.export_disk(disk, index, str(path))
+            daemon.export_disk(disk, index, path)
         except RpcError as error:
             job.warning(f"export on {daemon.name} failed: {error}")
             job.feedback(f"{label} failed to send data: {error}")
@@ -215,11 +226,20 @@ class _Export:
         if options.remove_instance:
             job.feedback(f"Removing instance {instance.name}")
             removal.forget(job, instance, ignore_failures=options.ignore_remove_failures)
-        others = [entry.name for entry in job.cluster.nodes if entry.name != self._node]
-        if others:
+        if len(job.cluster.nodes) > 1:
             job.feedback(f"Removing old exports for instance {instance.name}")
-        for other in others:
-            self._exports.remove(other, instance.name)
+        for other in self._exports.sources(instance.name):
+            if other != self._node:
+                self._remove_old(other)
+
+    def _remove_old(self, node: str) -> None:
+        try:
+            self._exports.remove(node, self._instance.name)
+        except RpcError as error:
+            self._job.warning(
+                f"Could not remove older export for instance {self._instance.name}"
+                f" on node {node}: {error}"
+            )
 
 
 def import_(job: Job, wanted: NewInstance, source: str | None) -> None:
@@ -229,7 +249,8 @@ def import_(job: Job, wanted: NewInstance, source: str | None) -> None:
     """
     exports = Exports(job)
     node = _source(job, exports, wanted.name, source)
-    found = exports.read(node, wanted.name)
+    with raising(f"No export or invalid export found in dir {wanted.name}"):
+        found = exports.read(node, wanted.name)
     if found is None:
         raise OpPrereqError(f"No export found for relative path {wanted.name}")
     given: Sequence[dict[str, str | int]] = [dict(disk) for disk in wanted.disks] or [
@@ -249,13 +270,12 @@ def import_(job: Job, wanted: NewInstance, source: str | None) -> None:
 def _source(job: Job, exports: Exports, name: str, source: str | None) -> str:
     if source is not None:
         return job.node(source)
-    for entry in job.cluster.nodes:
-        if name in exports.on(entry.name):
-            return entry.name
+    for node in exports.sources(name):
+        return node
     raise OpPrereqError(f"No export found for relative path {name}")
 
 
-def _fill(job: Job, instance: Instance, node: str, directory: Path, count: int) -> None:
+def _fill(job: Job, instance: Instance, node: str, directory: str, count: int) -> None:
     job.feedback("* running the instance OS import scripts...")
     daemon = job.primary(instance)
     for index in range(count):
@@ -264,7 +284,7 @@ def _fill(job: Job, instance: Instance, node: str, directory: Path, count: int) 
         job.feedback(f"{label} is now listening, starting export")
         try:
             paths = daemon.open_for_os(instance.disks)
-            daemon.import_disk(str(directory / f"disk{index}"), paths[index] or "/dev/null")
+            daemon.import_disk(f"{directory}/disk{index}", paths[index] or "/dev/null")
         except RpcError as error:
             job.warning(
                 f"Some disks for instance {instance.name} on node {daemon.name} were not imported"
