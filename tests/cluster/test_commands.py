@@ -161,6 +161,39 @@ def test_a_trace_tells_who_called_what(shell: Shell, name: str, tmp_path: Path) 
     assert "loopback/open shared disk0" in (tmp_path / "picture.svg").read_text()
 
 
+@pytest.mark.parametrize("where", ["missing/trace", "."])
+def test_a_trace_that_cannot_be_written_is_refused_first(
+    shell: Shell, name: str, tmp_path: Path, where: str
+) -> None:
+    file = tmp_path / where
+
+    refused = shell.refuse(2, "gnt-instance", "shutdown", f"--trace={file}", name)
+
+    assert refused.startswith(f"extstorage gnt-instance: --trace: {file} cannot be written (")
+    assert refused.count("\n") == 1
+    assert "configured to be up, actual state is up" in shell.do("gnt-instance", "info", name)
+
+
+def test_a_trace_is_kept_by_a_wrong_command_line(
+    shell: Shell, standing: str, tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace"
+    trace.write_text("older\n")
+
+    shell.refuse(2, "gnt-instance", "startup", f"--trace={trace}", "--paused", standing)
+
+    assert trace.read_text() == "older\n"
+
+
+def test_a_trace_that_is_lost_is_told(shell: Shell, standing: str) -> None:
+    said = shell.refuse(1, "gnt-instance", "info", "--trace=/dev/full", standing)
+
+    assert said == (
+        "--trace: /dev/full cannot be written (No space left on device); the command is carried"
+        " out\n"
+    )
+
+
 def test_dry_run_changes_nothing(shell: Shell, standing: str) -> None:
     before = shell.do("gnt-instance", "info", "-s", standing)
 

@@ -219,6 +219,8 @@ class _Run:
             arguments = self._chosen(arguments)
         if self._command.dry_run and options.dry_run:
             return self._plan(options, arguments)
+        if options.trace:
+            _check_trace(Path(options.trace))
         if not self._command.many:
             return self._one(options, arguments)
         if len(arguments) > 1 and not (options.force_multiple or self._confirmed(arguments)):
@@ -271,7 +273,8 @@ class _Run:
                     self._typed, self._state.cluster().release, session.log, before, after
                 )
                 record |= {"rc": status, "output": "".join(f"{line}\n" for line in self._told)}
-                trace.append(Path(options.trace), record)
+                if not _traced(Path(options.trace), record):
+                    status = status or 1
         return status
 
     def _job_for(self, options: Values, number: int, name: str) -> int:
@@ -301,3 +304,25 @@ class _Run:
         for line in trace.lines(session.log.calls):
             print(line)
         return 0
+
+
+def _check_trace(path: Path) -> None:
+    """Refuse a trace file that cannot be written, before anything is done; keep what it has."""
+    try:
+        path.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise UsageError(
+            f"--trace: {path} cannot be written ({error.strerror}): nothing was done; expected a"
+            " file that is there, or one in a directory that is"
+        ) from None
+
+
+def _traced(path: Path, record: trace.Record) -> bool:
+    """Append a record to a trace file; return whether that went well."""
+    try:
+        trace.append(path, record)
+    except OSError as error:
+        text = f"--trace: {path} cannot be written ({error.strerror}); the command is carried out"
+        print(text, file=sys.stderr)
+        return False
+    return True
