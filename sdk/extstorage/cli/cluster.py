@@ -23,7 +23,7 @@ from extstorage.nodes.node import NodeError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from extstorage.nodes.node import Machine, Node
 
@@ -133,12 +133,24 @@ def _info(state: State, _arguments: argparse.Namespace) -> int:
     for entry in cluster.nodes:
         print(f"  - {entry.name}{' (offline)' if entry.offline else ''}")
     print("Providers:")
-    for provider in machines.installed(state):
-        print(f"  - {provider.name}")
+    for line in _providers(state, [entry.name for entry in cluster.nodes]):
+        print(f"  - {line}")
     print("Instances:")
     for name in state.instance_names():
         print(f"  - {name} on {state.instance(name).primary_node}")
     return 0
+
+
+def _providers(state: State, nodes: list[str]) -> Iterator[str]:
+    """Yield a line for each provider, which says what nodes have it if not all have the same."""
+    everywhere = {copy.name for copy in machines.installed(state)}
+    own = {node: {copy.name for copy in machines.installed(state, node)} for node in nodes}
+    for name in sorted(everywhere.union(*own.values())):
+        alone = ", ".join(node for node in nodes if name in own[node])
+        if name not in everywhere:
+            yield f"{name} on {alone}"
+        else:
+            yield f"{name} (a copy of its own on {alone})" if alone else name
 
 
 def _destroy(state: State, arguments: argparse.Namespace) -> int:
@@ -163,11 +175,14 @@ def _install(state: State, arguments: argparse.Namespace) -> int:
     with state.all_locked():
         known = [entry.name for entry in state.cluster().nodes]
         chosen = [_node_name(name, known) for name in arguments.node or known]
-        copy = machines.keep(state, provider) if not arguments.node else provider
+        if arguments.node:
+            copies = {name: machines.keep(state, provider, name) for name in chosen}
+        else:
+            copies = dict.fromkeys(chosen, machines.keep(state, provider))
         with machines.connected(state) as nodes:
             for node in nodes:
-                if node.name in chosen:
-                    machines.install(state, node, copy)
+                if node.name in copies:
+                    machines.install(state, node, copies[node.name])
     return 0
 
 

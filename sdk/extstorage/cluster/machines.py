@@ -59,12 +59,13 @@ def _furnish(state: State, nodes: Sequence[Node]) -> None:
 
 
 def furnish(state: State, node: Node) -> None:
-    """Give one node that is bare its log directory and all providers of the cluster."""
+    """Give one node that is bare its log directory and all providers that it is to have."""
     cluster = state.cluster()
     node.make_directory(cluster.log_directory.format(node=node.name), 0o750)
     if _shares_files(cluster.nodes_spec):
         _share_pool(state, node)
-    for provider in installed(state):
+    own = {copy.name: copy for copy in installed(state, node.name)}
+    for provider in ({copy.name: copy for copy in installed(state)} | own).values():
         install(state, node, provider)
 
 
@@ -85,16 +86,23 @@ def _share_pool(state: State, node: Node) -> None:
     node.run(Command(("ln", "-sfn", pool, POOL), _ENVIRONMENT, "/"))
 
 
-def installed(state: State) -> list[Path]:
-    """Return the directories that the cluster's providers are installed from."""
+def installed(state: State, node: str | None = None) -> list[Path]:
+    """Return the copies of the providers that all nodes have, or one by itself."""
+    return sorted(path for path in _copies(state, node).glob("[!.]*") if path.is_dir())
+
+
+def _copies(state: State, node: str | None) -> Path:
     folder = state.directory / "providers"
-    return sorted(path for path in folder.glob("[!.]*") if path.is_dir())
+    return folder if node is None else folder / ".nodes" / node
 
 
-def keep(state: State, provider: Path) -> Path:
-    """Keep a copy of a provider, for nodes that boot later. Raises StateError."""
-    copy = state.directory / "providers" / provider.name
-    new = copy.with_name(f".{provider.name}.new")
+def keep(state: State, provider: Path, node: str | None = None) -> Path:
+    """Keep a copy of a provider, for when nodes boot; return it. Raises StateError.
+
+    A node's own copy takes the place of the one that all have, until all get another.
+    """
+    folder = _copies(state, node)
+    copy, new = folder / provider.name, folder / f".{provider.name}.new"
     try:
         shutil.rmtree(new, ignore_errors=True)
         shutil.copytree(provider, new, symlinks=True)
@@ -102,6 +110,9 @@ def keep(state: State, provider: Path) -> Path:
         new.rename(copy)
     except (OSError, shutil.Error) as error:
         raise StateError(f"{provider} cannot be copied: {error}") from error
+    if node is None:
+        for own in folder.glob(f".nodes/*/{provider.name}"):
+            shutil.rmtree(own)
     return copy
 
 
