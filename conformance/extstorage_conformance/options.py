@@ -146,8 +146,7 @@ def session_from(config: pytest.Config) -> ConformanceSession | None:
     """Return the session that the options ask for, or None; raises UsageError."""
     options = config.option
     if options.extstorage_provider is None:
-        if options.extstorage_reap:
-            raise pytest.UsageError("--extstorage-reap needs --extstorage-provider=DIR")
+        _refuse_alone(config)
         return None
     report_files(config)
     directory = _provider_directory(options.extstorage_provider)
@@ -168,6 +167,15 @@ def session_from(config: pytest.Config) -> ConformanceSession | None:
     return ConformanceSession(request, profile, _chosen(options.extstorage_rule), previous)
 
 
+def _refuse_alone(config: pytest.Config) -> None:
+    """Refuse options that say how to judge a provider, where none is given."""
+    # What was typed: a project's addopts may stand ready for the runs that have a provider.
+    for word in config.invocation_params.args:
+        option = str(word).partition("=")[0]
+        if option.startswith("--extstorage-"):
+            raise pytest.UsageError(f"{option} needs --extstorage-provider=DIR")
+
+
 def _nodes(text: str | None) -> str | None:
     try:
         if text is not None:
@@ -178,6 +186,11 @@ def _nodes(text: str | None) -> str | None:
 
 
 def _provider_directory(given: str) -> Path:
+    if not given:
+        # Path("") is the current directory, which nobody has named.
+        raise pytest.UsageError(
+            "--extstorage-provider is empty: expected a provider's directory (is a variable unset?)"
+        )
     directory = Path(given).absolute()
     if not directory.is_dir():
         raise pytest.UsageError(f"the provider {given} is not a directory")

@@ -35,6 +35,15 @@ def test_broken_provider_does_not(extstorage: Command, provider: Path) -> None:
     assert "ES-DISC-02" in completed.stdout
 
 
+def test_an_empty_directory_name_is_no_name(extstorage: Command) -> None:
+    completed = extstorage("conform", "")
+
+    assert completed.returncode == 2
+    assert completed.stderr == (
+        "extstorage conform: DIR is empty: expected a provider's directory (is a variable unset?)\n"
+    )
+
+
 def test_another_projects_pytest_files_do_not_disturb(extstorage: Command, provider: Path) -> None:
     (extstorage.directory / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
     (extstorage.directory / "conftest.py").write_text("raise SystemExit('disturbed')\n")

@@ -10,6 +10,9 @@ from extstorage.cli.errors import UsageError
 
 def provider_directory(given: str) -> Path:
     """Return the absolute path of a provider's directory, links kept; raises UsageError."""
+    if not given:
+        # abspath("") is the current directory, which nobody has named.
+        raise UsageError("DIR is empty: expected a provider's directory (is a variable unset?)")
     # abspath and not resolve: a provider has the name of the link that leads to it.
     path = Path(os.path.abspath(given))  # noqa: PTH100
     if not path.exists():
