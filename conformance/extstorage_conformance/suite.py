@@ -109,6 +109,11 @@ class Suite:
         """Whether the run's own directory is one that all nodes see."""
         return self._set.is_shared
 
+    @property
+    def shares_devices(self) -> bool:
+        """Whether all nodes have one /dev."""
+        return self._set.text.startswith("namespaces:")
+
     def survey_of(self, nodes: tuple[SuiteNode, ...]) -> Survey:
         """Return the inventory of these nodes."""
         return self.survey.of(looks(nodes, named=len(self.nodes) > 1))

@@ -332,3 +332,26 @@ def test_nodes_that_a_check_left_off_are_back_for_the_next(workbench: Workbench)
     assert run.outcome("ES-TEST-91") == "failed", run.output
     assert run.outcome("ES-TEST-92") == "passed", run.output
     assert "ES-LEAK-02" not in run.output
+
+
+@pytest.mark.parametrize("link", ["$VOL_NAME", "$VOL_NAME.$(uname -n)"])
+def test_links_that_nodes_share_are_not_held_against_a_provider(
+    workbench: Workbench, link: str
+) -> None:
+    path = f'"/dev/test-{workbench.provider.parent.name}/{link}"'
+    attach, detach = ((workbench.provider / name).read_text() for name in ("attach", "detach"))
+    make = 'mkdir -p "${link%/*}" && ln -sfn "$device" "$link"\nprintf %s "$link"\n'
+    workbench.replace_script(
+        "attach", attach.replace("printf", f"link={path}\n{make}exit\nprintf", 1)
+    )
+    workbench.replace_script("detach", f"{detach}\nrm -f -- {path}\n")
+
+    try:
+        run = workbench.run(rules=("ES-ATTACH-01", "ES-MIG-01"))
+    finally:
+        shutil.rmtree(f"/dev/test-{workbench.provider.parent.name}")
+
+    assert run.exit_code == 0, run.output
+    shared = "uname" not in link
+    assert run.outcome("ES-MIG-01") == ("skipped" if shared else "passed"), run.output
+    assert not shared or "needs nodes with a /dev of their own" in run.output
