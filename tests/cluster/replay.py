@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tests.cluster.recordings import Row
 
 DOMAIN = "example.test"
+NAME = f"inst1.{DOMAIN}"
 NODES = tuple(f"node{number}.{DOMAIN}" for number in (1, 2, 3))
 NODE_UUIDS = (
     "45754684-0395-4f3a-8d61-7ba06532eb0d",

@@ -10,47 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from extstorage.cluster.guest import RecordedGuests
-from extstorage.cluster.model import Instance
-from tests.cluster.replay import METHODS, NODES, OPTIONAL, Outcome, Stage, some_disk
+from tests.cluster.replay import NAME, NODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-NAME = "inst1.example.test"
+    from tests.cluster.replay import Outcome, Stage
+
 OLD = ("2.7", "2.10", "2.12", "2.13")
 NEW = ("2.14", "2.16", "3.0", "3.1")
 Calls = list[tuple[str, str]]
-
-
-@pytest.fixture
-def acting(stage: Stage) -> Callable[..., Stage]:
-    """Return what makes the stage act as a release, with an instance up on node1."""
-
-    def act(release: str, *, disks: int = 1, up: bool = True, lacking: str = "") -> Stage:
-        cluster = stage.state.cluster()
-        cluster.release = release
-        stage.state.save_cluster(cluster)
-        for directory in stage.install("trace"):
-            _simplify(directory, str(stage.device("/dev/loop5")), lacking)
-        instance = Instance(NAME, "u", NODES[0], os="noop+default", disks=[])
-        instance.disks = [some_disk(number) for number in range(disks)]
-        instance.admin_state = "up" if up else "down"
-        instance.disks_active = up
-        stage.given(instance)
-        if up:
-            RecordedGuests(stage.state.directory / "guests").start(NODES[0], NAME, [])
-        return stage
-
-    return act
-
-
-def _simplify(directory: Path, device: str, lacking: str) -> None:
-    for method in (*METHODS, *OPTIONAL):
-        work = f"printf %s {device}" if method == "attach" else ":"
-        (directory / method).write_text(f"#!/bin/sh\n{work}\n")
-    if lacking:
-        (directory / lacking).unlink()
 
 
 def _calls(outcome: Outcome) -> Calls:

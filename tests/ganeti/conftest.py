@@ -30,13 +30,19 @@ def _missing(what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def oracle() -> Iterator[Oracle]:
+def ganeti_directory() -> Path:
+    """Return the directory that holds Ganeti's package."""
     packages = sorted(INSTALLED.glob("[0-9]*/ganeti"))
     if not packages:
         _missing("needs Debian package ganeti-3.0")
+    return packages[-1].parent
+
+
+@pytest.fixture(scope="session")
+def oracle(ganeti_directory: Path) -> Iterator[Oracle]:
     if os.geteuid() != 0:
         _missing("needs root, as Ganeti's node daemon has it")
-    running = Oracle(packages[-1].parent)
+    running = Oracle(ganeti_directory)
     yield running
     running.stop()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from extstorage.cli.errors import UsageError
 from extstorage.cli.gnt_options import appended, identified, keys_and_values
-from extstorage.cluster import activation, adding, converting, modification
+from extstorage.cluster import activation, adding, containers, converting, modification
 from extstorage.cluster.disks import OWN_PARAMETERS
 from extstorage.cluster.errors import NumberError, OpPrereqError
 from extstorage.cluster.model import EXT
@@ -256,18 +256,18 @@ def _report(name: str, changes: Sequence[tuple[str, str]]) -> None:
 def _modification(ident: str, given: Mapping[str, str | bool | None]) -> modification.Modification:
     # _ConvertNicDiskModifications
     rest = dict(given)
-    action = modification.MODIFY
-    if ident in modification.ACTIONS and ident != modification.MODIFY:
+    action = containers.MODIFY
+    if ident in containers.ACTIONS and ident != containers.MODIFY:
         action, ident = ident, "-1"
     else:
-        named = [name for name in modification.ACTIONS if rest.pop(name, None) is not None]
+        named = [name for name in containers.ACTIONS if rest.pop(name, None) is not None]
         if len(named) > 1:
             raise OpPrereqError(
                 "Cannot do more than one of the following operations at the same time:"
-                f" {', '.join(modification.ACTIONS)}"
+                f" {', '.join(containers.ACTIONS)}"
             )
         action = named[0] if named else action
-    if action in (modification.REMOVE, modification.DETACH) and rest:
+    if action in (containers.REMOVE, containers.DETACH) and rest:
         raise OpPrereqError("Not accepting parameters on removal/detach")
     return modification.Modification(action, ident, _sized(action, rest))
 
@@ -279,7 +279,7 @@ def _sized(action: str, given: Mapping[str, str | bool | None]) -> dict[str, str
         if not isinstance(value, str) or not (name and value):
             raise OpPrereqError("Parameter 'OP_INSTANCE_SET_PARAMS.disks' fails validation")
         found[name] = parse_unit(value) if name == "size" else value
-    if action == modification.ADD and "size" not in found:
+    if action == containers.ADD and "size" not in found:
         raise OpPrereqError("Missing required parameter 'size'")
     return found
 

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from extstorage.cluster import disks, placement, wiping
+from extstorage.cluster import disks, names, placement, wiping
 from extstorage.cluster.errors import OpExecError, OpPrereqError, ProtocolError, raising
 from extstorage.cluster.model import EXT, FILE, UP, Instance, new_uuid
 
@@ -56,7 +56,13 @@ def replaced(
 def check(job: Job, wanted: NewInstance) -> tuple[str, list[dict[str, str | int]]]:
     """Return the primary node and the disks' descriptions, or raise OpPrereqError."""
     for given in wanted.disks:
-        _check_given(given, wanted.template)
+        _check_types(given)
+    names.check_disk_names((None, _name(given)) for given in wanted.disks)
+    for given in wanted.disks:
+        if "adopt" in given:
+            raise OpPrereqError(
+                f"Disk adoption is not supported for the '{wanted.template}' disk template"
+            )
     job.check_new_name(wanted.name)
     descriptions = [disks.checked_description(given, wanted.template) for given in wanted.disks]
     node = _chosen(job, wanted) if wanted.node is None else job.node(wanted.node)
@@ -74,7 +80,11 @@ def _chosen(job: Job, wanted: NewInstance) -> str:
     return node
 
 
-def _check_given(given: Mapping[str, str | int], template: str) -> None:
+def _name(given: Mapping[str, str | int]) -> str | None:
+    return str(given["name"]) if "name" in given else None
+
+
+def _check_types(given: Mapping[str, str | int]) -> None:
     if given.get("provider") == "":
         raise ProtocolError(
             "Failed to parse request: SubmitJob: Can't parse value for 'disks': Can't parse value"
@@ -82,8 +92,6 @@ def _check_given(given: Mapping[str, str | int], template: str) -> None:
         )
     if "" in given.values():
         raise OpPrereqError("Parameter 'OP_INSTANCE_CREATE.disks' fails validation")
-    if "adopt" in given:
-        raise OpPrereqError(f"Disk adoption is not supported for the '{template}' disk template")
 
 
 def add(job: Job, wanted: NewInstance) -> Instance:

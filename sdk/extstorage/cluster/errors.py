@@ -12,6 +12,7 @@ WRONG_INPUT = "wrong_input"
 WRONG_STATE = "wrong_state"
 UNKNOWN = "unknown_entity"
 EXISTS = "already_exists"
+NOT_UNIQUE = "resource_not_unique"
 
 
 class GanetiError(Exception):
@@ -24,19 +25,17 @@ class GanetiError(Exception):
 
 
 class OpPrereqError(GanetiError):
-    """An operation was refused before it did anything; ``code`` is Ganeti's error type."""
+    """An operation was refused before it did anything; ``code`` is Ganeti's error type, if any."""
 
-    def __init__(self, text: str, code: str = WRONG_INPUT) -> None:
+    def __init__(self, text: str, code: str | None = WRONG_INPUT) -> None:
         super().__init__(text)
         self.code = code
 
     @property
     def formatted(self) -> str:
         """Return the error as Ganeti's commands print it."""
-        return (
-            "Failure: prerequisites not met for this operation:\n"
-            f"error type: {self.code}, error details:\n{self}"
-        ).rstrip("\n")
+        kind = f"error type: {self.code}, error details:\n" if self.code else ""
+        return f"Failure: prerequisites not met for this operation:\n{kind}{self}".rstrip("\n")
 
 
 class OpExecError(GanetiError):

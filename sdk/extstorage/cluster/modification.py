@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extstorage.cluster import disks, wiping
-from extstorage.cluster.errors import UNKNOWN, WRONG_STATE, OpPrereqError
+from extstorage.cluster import containers, disks, wiping
+from extstorage.cluster.containers import ADD, ATTACH, DETACH, MODIFY, REMOVE
+from extstorage.cluster.errors import WRONG_STATE, OpExecError, OpPrereqError
 from extstorage.cluster.model import EXT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from extstorage.cluster.job import Job
     from extstorage.cluster.model import ClusterDisk, Instance
 
-ADD = "add"
-ATTACH = "attach"
-REMOVE = "remove"
-DETACH = "detach"
-MODIFY = "modify"
-ACTIONS = (ADD, ATTACH, REMOVE, DETACH, MODIFY)
+_Parameters = Mapping[str, str | int]
 _CHANGEABLE = ("mode", "name")
 _NO_HOTPLUG = "Hotplug is not supported: Hotplug is not supported by this hypervisor"
 
@@ -59,9 +56,14 @@ def modify(
         job.info("Modification will take place without hotplugging.")
     for modification in modifications:
         _check(job, instance, modification, options)
+    indices = [containers.lookup(instance.disks, wanted.disk) for wanted in modifications]
+    containers.rehearse(
+        instance.disks,
+        [(m.action, index, m.parameters) for m, index in zip(modifications, indices, strict=True)],
+    )
     changes = []
-    for modification in modifications:
-        changes += _ACTS[modification.action](job, instance, modification, options)
+    for wanted, index in zip(modifications, indices, strict=True):
+        changes += _ACTS[wanted.action](job, instance, index, wanted.parameters, options)
     return changes
 
 
@@ -74,14 +76,11 @@ def _check(job: Job, instance: Instance, wanted: Modification, options: Options)
             raise OpPrereqError(f"Invalid disk access mode '{mode}'")
     if wanted.action in (ADD, ATTACH):
         _check_new(job, instance, wanted, options)
-        _slot(instance, wanted.disk)
-        return
     if wanted.action == MODIFY:
         _check_changes(instance, given)
     if wanted.action == REMOVE:
         text = "can't remove volume from a running instance without using hotplug"
         job.check_down(instance, text)
-    _found(instance, wanted.disk)
 
 
 def _check_release(job: Job, instance: Instance, wanted: Modification) -> None:
@@ -111,6 +110,18 @@ def _check_new(job: Job, instance: Instance, wanted: Modification, options: Opti
         len(wanted.parameters) != 1 or not {"uuid", "name"} & set(wanted.parameters)
     ):
         raise OpPrereqError("Only one argument is permitted in attach op, either name or uuid")
+    if wanted.action == ATTACH and not _wished(
+        [*job.state.detached_disks(), *instance.disks], wanted.parameters
+    ):
+        ((kind, wished),) = wanted.parameters.items()
+        kind = "UUID" if kind == "uuid" else kind
+        raise OpPrereqError(f"No disk was found with this {kind}: {wished}")
+
+
+def _wished(found: Iterable[ClusterDisk], given: _Parameters) -> list[ClusterDisk]:
+    # GenericGetDiskInfo
+    ((kind, wished),) = given.items()
+    return [disk for disk in found if wished == (disk.uuid if kind == "uuid" else disk.name)]
 
 
 def _check_changes(instance: Instance, given: dict[str, str | int]) -> None:
@@ -125,44 +136,11 @@ def _check_changes(instance: Instance, given: dict[str, str | int]) -> None:
             raise OpPrereqError(f"Disk '{name}' parameter change is not possible")
 
 
-def _found(instance: Instance, identifier: str) -> tuple[int, ClusterDisk]:
-    # GetItemFromContainer
-    try:
-        index = int(identifier)
-    except ValueError:
-        for number, disk in enumerate(instance.disks):
-            if identifier in (disk.uuid, disk.name):
-                return number, disk
-        raise OpPrereqError(f"Cannot find disk with identifier {identifier}", UNKNOWN) from None
-    if index == -1:
-        index = len(instance.disks) - 1
-    if not 0 <= index < len(instance.disks):
-        raise OpPrereqError(
-            f"Got disk index {identifier}, but there are only {len(instance.disks)}"
-        )
-    return index, instance.disks[index]
-
-
-def _slot(instance: Instance, identifier: str) -> int:
-    # GetIndexFromIdentifier
-    try:
-        index = int(identifier)
-    except ValueError:
-        raise OpPrereqError(
-            "Only positive integer or -1 is accepted as identifier for add"
-        ) from None
-    if index == -1:
-        return len(instance.disks)
-    if not 0 <= index <= len(instance.disks):
-        raise OpPrereqError(f"Got disk index {index}, but there are only {len(instance.disks)}")
-    return index
-
-
 def _add(
-    job: Job, instance: Instance, wanted: Modification, options: Options
+    job: Job, instance: Instance, where: int, given: _Parameters, options: Options
 ) -> list[tuple[str, str]]:
-    index = _slot(instance, wanted.disk)
-    description = disks.checked_description(wanted.parameters, instance.disk_template)
+    index = containers.slot(len(instance.disks), where)
+    description = disks.checked_description(given, instance.disk_template)
     directory = disks.file_directory(job, instance.name)
     (disk,) = disks.generate(job, [description], instance.disk_template, index, directory=directory)
     disks.create(job, instance, [(index, disk)])
@@ -177,13 +155,13 @@ def _add(
 
 
 def _attach(
-    job: Job, instance: Instance, wanted: Modification, options: Options
+    job: Job, instance: Instance, where: int, given: _Parameters, options: Options
 ) -> list[tuple[str, str]]:
-    index = _slot(instance, wanted.disk)
-    wished = str(wanted.parameters.get("uuid", wanted.parameters.get("name")))
-    found = [disk for disk in job.state.detached_disks() if wished in (disk.uuid, disk.name)]
+    index = containers.slot(len(instance.disks), where)
+    found = _wished(job.state.detached_disks(), given)
     if len(found) != 1:
-        raise OpPrereqError(f"No disk was found with this identifier: {wished}", UNKNOWN)
+        # Passed the check because an instance has it, and no change before has detached it.
+        raise OpExecError(f"Disk {next(iter(given.values()))} is not detached")
     (disk,) = found
     instance.disks.insert(index, disk)
     job.save(instance)
@@ -199,18 +177,19 @@ def _attach(
 
 
 def _modify(
-    job: Job, instance: Instance, wanted: Modification, _options: Options
+    job: Job, instance: Instance, where: int, given: _Parameters, _options: Options
 ) -> list[tuple[str, str]]:
-    index, disk = _found(instance, wanted.disk)
-    given = {name: str(value) for name, value in wanted.parameters.items()}
+    index = containers.place(len(instance.disks), where)
+    disk = instance.disks[index]
+    texts = {name: str(value) for name, value in given.items()}
     changes = []
-    if "mode" in given:
-        disk.mode = given["mode"]
+    if "mode" in texts:
+        disk.mode = texts["mode"]
         changes.append((f"disk.mode/{index}", disk.mode))
-    if "name" in given:
-        disk.name = None if given["name"].lower() == "none" else given["name"]
+    if "name" in texts:
+        disk.name = None if texts["name"].lower() == "none" else texts["name"]
         changes.append((f"disk.name/{index}", str(disk.name)))
-    for name, value in given.items():
+    for name, value in texts.items():
         if name in _CHANGEABLE:
             continue
         if value.lower() == "default":
@@ -223,9 +202,10 @@ def _modify(
 
 
 def _remove(
-    job: Job, instance: Instance, wanted: Modification, _options: Options
+    job: Job, instance: Instance, where: int, _given: _Parameters, _options: Options
 ) -> list[tuple[str, str]]:
-    index, disk = _found(instance, wanted.disk)
+    index = containers.place(len(instance.disks), where)
+    disk = instance.disks[index]
     disks.remove(job, instance, [(index, disk)])
     instance.disks.remove(disk)
     job.save(instance)
@@ -233,9 +213,10 @@ def _remove(
 
 
 def _detach(
-    job: Job, instance: Instance, wanted: Modification, _options: Options
+    job: Job, instance: Instance, where: int, _given: _Parameters, _options: Options
 ) -> list[tuple[str, str]]:
-    index, disk = _found(instance, wanted.disk)
+    index = containers.place(len(instance.disks), where)
+    disk = instance.disks[index]
     disks.shutdown(job, instance, [disk])
     # On record as detached first: a disk that is on record twice can be found, one that is
     # nowhere cannot.
