@@ -1,10 +1,11 @@
 """Answers what Ganeti's master refuses: a JSON list of requests on stdin, a list of answers.
 
 Runs under the distribution's /usr/bin/python3, which Ganeti's modules are for, and knows nothing of
-this project. The argument is the directory that holds the package ``ganeti``. An answer is None, or
-what was raised: the type's name and its arguments.
+this project. The argument is the directory that holds the package ``ganeti``. An answer is what
+was returned, or what was raised: the type's name and its arguments.
 
-Requests: ["changes", names of the disks, list of (action, identifier, parameters)].
+Requests: ["hostname", name]; ["matched", name, known names]; ["changes", names of the disks, list
+of (action, identifier, parameters)].
 """
 
 # ruff: noqa: ANN401, SLF001 - Ganeti's code has no types; what is asked has no other door
@@ -18,7 +19,7 @@ from unittest import mock
 
 sys.path.insert(0, sys.argv[1])
 
-from ganeti import objects  # type: ignore[import-not-found]  # no package of ours
+from ganeti import config, netutils, objects  # type: ignore[import-not-found]  # no package of ours
 from ganeti.cmdlib import instance_set_params  # type: ignore[import-not-found]  # as above
 
 _SetParams = instance_set_params.LUInstanceSetParams
@@ -37,15 +38,18 @@ def _changes(names: list[str | None], changes: list[list[Any]]) -> None:
     _SetParams._PreCheckDisks(unit, {})
 
 
-_REQUESTS = {"changes": _changes}
+_REQUESTS = {
+    "changes": _changes,
+    "hostname": netutils.Hostname.GetNormalizedName,
+    "matched": config._MatchNameComponentIgnoreCase,
+}
 
 
-def _answer(kind: str, *arguments: Any) -> list[str] | None:
+def _answer(kind: str, *arguments: Any) -> Any:
     try:
-        _REQUESTS[kind](*arguments)
+        return _REQUESTS[kind](*arguments)
     except Exception as error:  # noqa: BLE001 - what is raised is the answer
         return [type(error).__name__, *map(str, error.args)]
-    return None
 
 
 json.dump([_answer(*request) for request in json.load(sys.stdin)], sys.stdout)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from extstorage.cluster import containers
+from extstorage.cluster import containers, names
 from extstorage.cluster.errors import OpExecError, OpPrereqError
 from extstorage.cluster.model import ClusterDisk
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Request = list[Any]
-Answer = list[str] | None
+Answer = Any  # what was returned, or a list of what was raised: type and arguments
 _NAMES = ("a", "b", "c", None, "none", "7", " 7", "uuid0")
 
 
@@ -42,12 +43,11 @@ def ask(ganeti_directory: Path) -> Callable[[list[Request]], list[Answer]]:
 
 def _raised(act: Callable[[], object]) -> Answer:
     try:
-        act()
+        return act()
     except OpPrereqError as error:
         return ["OpPrereqError", str(error), *([error.code] if error.code else [])]
     except OpExecError as error:
         return ["OpExecError", str(error)]
-    return None
 
 
 def _as_told(answer: Answer) -> Answer:
@@ -55,6 +55,65 @@ def _as_told(answer: Answer) -> Answer:
     if answer is None or answer[0] == "OpPrereqError":
         return answer
     return ["OpExecError", answer[1]]
+
+
+def test_names_of_instances(ask: Callable[[list[Request]], list[Answer]]) -> None:
+    given = [
+        "",
+        ".",
+        "..",
+        "a",
+        "a.",
+        "a..",
+        "a..b",
+        ".a",
+        "../x",
+        "a/b",
+        "a b",
+        "UPPER.example.test",
+    ]
+    given += [
+        "-a",
+        "_a",
+        "7",
+        "\u212a",
+        "\u0130",
+        "\u00e9",
+        "a" * 240,
+        "a" * 256,
+        "a\0",
+        "a:b",
+        "a,b",
+    ]
+
+    answers = ask([["hostname", name] for name in given])
+
+    assert [_raised(partial(names.normalized, name)) for name in given] == answers
+
+
+def test_names_that_are_known(ask: Callable[[list[Request]], list[Answer]]) -> None:
+    known = ["a", "a.b", "b.c", "c.d", "c.e", "d.e.f", "UP.x"]
+    given = [
+        "a",
+        "A",
+        "A.B",
+        "b",
+        "B.c",
+        "c",
+        "c.D",
+        "d.E",
+        "d.e.",
+        "e",
+        "",
+        ".",
+        "up",
+        "UP.X",
+        "u",
+    ]
+
+    answers = ask([["matched", name, known] for name in given])
+
+    assert [names.matched(name, known) for name in given] == answers
 
 
 def _changes(chance: random.Random) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from extstorage.cli import gnt
 from extstorage.cli.gnt import Command, Context
 from extstorage.cli.questions import ask
-from extstorage.cluster import information, migration, node_state
+from extstorage.cluster import information, migration, names, node_state
 from extstorage.cluster.errors import GanetiError, OpPrereqError
 
 if TYPE_CHECKING:
@@ -42,9 +42,8 @@ def run_words(words: Sequence[str]) -> int:
 
 def _moved(state: State, words: Sequence[str]) -> list[str]:
     """Return the instances on the node that a command names."""
-    known = [entry.name for entry in state.cluster().nodes]
-    found = [name for name in known if name == words[0] or name.startswith(f"{words[0]}.")]
-    return node_state.primary_instances(state, found[0]) if len(found) == 1 else []
+    node = names.matched(words[0], [entry.name for entry in state.cluster().nodes])
+    return node_state.primary_instances(state, node) if node else []
 
 
 def _target_options(line: CommandLine) -> None:

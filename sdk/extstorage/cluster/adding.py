@@ -24,7 +24,7 @@ class NewInstance:
     """What ``gnt-instance add`` was told.
 
     Attributes:
-        name: The instance's full name.
+        name: The instance's name.
         template: ``ext`` or ``file``.
         disks: Each disk's description; sizes in MiB under ``size``.
         node: The primary node, or None to have one chosen.
@@ -51,6 +51,11 @@ def replaced(
 ) -> NewInstance:
     """Return the same wish with other disks and another OS."""
     return dataclasses.replace(wanted, disks=disks, os=os)
+
+
+def arguments(wanted: NewInstance) -> NewInstance:
+    """Return the same wish as it is understood (CheckArguments). Raises OpPrereqError."""
+    return dataclasses.replace(wanted, name=names.normalized(wanted.name))
 
 
 def check(job: Job, wanted: NewInstance) -> tuple[str, list[dict[str, str | int]]]:
@@ -96,6 +101,7 @@ def _check_types(given: Mapping[str, str | int]) -> None:
 
 def add(job: Job, wanted: NewInstance) -> Instance:
     """Add an instance. Raises OpPrereqError, OpExecError."""
+    wanted = arguments(wanted)
     node, descriptions = check(job, wanted)
     instance = create(job, wanted, node, descriptions)
     if wanted.os and wanted.install and instance.disks:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from extstorage.cluster import names
 from extstorage.cluster.errors import EXISTS, UNKNOWN, WRONG_STATE, OpPrereqError, raising
 from extstorage.cluster.model import DOWN
 from extstorage.contract.releases import release
@@ -71,8 +72,6 @@ class Job:
 
     def instance_name(self, name: str) -> str:
         """Return an instance's full name. Raises OpPrereqError."""
-        if self.state.has_instance(name):
-            return name
         return _expanded(name, self.state.instance_names(), "Instance")
 
     def instance(self, name: str) -> Instance:
@@ -126,13 +125,10 @@ class Job:
 
 
 def _expanded(name: str, known: list[str], kind: str) -> str:
-    # MatchNameComponent: the whole name, or its first labels if only one name has them.
-    if name in known:
-        return name
-    found = [candidate for candidate in known if candidate.startswith(f"{name}.")]
-    if len(found) != 1:
+    found = names.matched(name, known)
+    if found is None:
         raise OpPrereqError(f"{kind} '{name}' not known", UNKNOWN)
-    return found[0]
+    return found
 
 
 def _encoded(text: str) -> str:

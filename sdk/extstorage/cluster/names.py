@@ -1,16 +1,47 @@
 """What instances and disks may be called.
 
-Source in Ganeti: ValidateDeviceNames in ``lib/utils/__init__.py``.
+Source in Ganeti: GetNormalizedName in ``lib/netutils.py``, MatchNameComponent in
+``lib/utils/text.py``, ValidateDeviceNames in ``lib/utils/__init__.py``.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from extstorage.cluster.errors import NOT_UNIQUE, OpPrereqError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
+
+_HOSTNAME = re.compile(r"[a-z0-9._-]{1,255}")
+_LONGEST = 240  # a record is a file of the instance's name, and while it is written a longer one
+
+
+def normalized(name: str) -> str:
+    """Return a new instance's name as it is kept, in small letters. Raises OpPrereqError."""
+    lower = name.lower()
+    if not _HOSTNAME.fullmatch(lower) or ".." in lower or lower.startswith("."):
+        raise OpPrereqError(f"Invalid hostname '{lower}'")
+    if len(lower) > _LONGEST:
+        raise OpPrereqError(
+            f"Invalid hostname '{lower}': it has {len(lower)} characters, and records are files of"
+            f" the instances' names: use at most {_LONGEST}"
+        )
+    return lower.rstrip(".")
+
+
+def matched(name: str, known: Collection[str]) -> str | None:
+    """Return which known name is meant: the whole of it, or first labels that only one has.
+
+    Capital and small letters are the same.
+    """
+    if name in known:
+        return name
+    lower = name.lower()
+    whole = [candidate for candidate in known if candidate.lower() == lower]
+    found = whole or [candidate for candidate in known if candidate.lower().startswith(f"{lower}.")]
+    return found[0] if len(found) == 1 else None
 
 
 def check_disk_names(disks: Iterable[tuple[str | None, str | None]]) -> None:

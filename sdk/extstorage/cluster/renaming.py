@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from extstorage.cluster import disks
+from extstorage.cluster import disks, names
 from extstorage.cluster.errors import OpPrereqError, RpcError, raising
 from extstorage.cluster.model import FILE
 
@@ -23,6 +23,7 @@ def rename(job: Job, name: str, new_name: str) -> str:
     The volumes keep their names; their metadata changes. File disks move to another directory.
     """
     instance = job.instance(name)
+    new_name = names.normalized(new_name)
     job.check_online(instance.primary_node)
     job.check_down(instance, "cannot rename")
     if new_name != instance.name:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from extstorage.cluster import names
 from extstorage.cluster.calls import CallLog, PlanningHost, PlanningNode, RecordingHost
 from extstorage.cluster.guest import RecordedGuests
 from extstorage.cluster.job import Job
@@ -53,8 +54,7 @@ class Session:
     @contextlib.contextmanager
     def job(self, *instances: str) -> Iterator[Job]:
         """Give a job that holds the locks of the instances of these names, in full or not."""
-        names = [full_name(self.state, name) for name in instances]
-        with self.state.locked(*names):
+        with self.state.locked(*(full_name(self.state, name) for name in instances)):
             yield self._job(RecordingHost)
 
     @contextlib.contextmanager
@@ -92,8 +92,5 @@ class Session:
 
 
 def full_name(state: State, name: str) -> str:
-    """Return the full name that ``name`` is short for; ``name`` itself if there is none."""
-    if state.has_instance(name):
-        return name
-    found = [full for full in state.instance_names() if full.startswith(f"{name}.")]
-    return found[0] if len(found) == 1 else name
+    """Return the full name that ``name`` is short for, or would be kept as if it were new."""
+    return names.matched(name, state.instance_names()) or name.lower().rstrip(".")

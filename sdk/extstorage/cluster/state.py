@@ -86,13 +86,17 @@ class State:
 
     def has_instance(self, name: str) -> bool:
         """Return whether there is an instance of that full name."""
-        return self._instance(name).is_file()
+        try:
+            # What somebody typed: as a path it might lead anywhere.
+            return os.sep not in name and self._instance(name).is_file()
+        except OSError:  # longer than a file's name can be
+            return False
 
     def instance(self, name: str) -> Instance:
         """Return an instance's record by its full name. Raises KeyError."""
-        path = self._instance(name)
-        if not path.is_file():
+        if not self.has_instance(name):
             raise KeyError(name)
+        path = self._instance(name)
         record = _read(path)
         with _readable(path):
             disks = [ClusterDisk(**disk) for disk in record.pop("disks")]
