@@ -177,7 +177,7 @@ def test_names_of_a_new_instance_s_disks(
     stage = acting("3.0")
     disks = " ".join(f"--disk {n}:{NEW},name={name}" for n, name in enumerate(names))
 
-    outcome = stage.run(f"gnt-instance add -t ext -n node1 {disks} --no-install new.example.test")
+    outcome = stage.run(f"gnt-instance add -t ext -n node1 {disks} --no-start new.example.test")
 
     assert (outcome.status, outcome.output) == (1, said)
     assert outcome.calls == []

@@ -53,21 +53,26 @@ def replaced(
     return dataclasses.replace(wanted, disks=disks, os=os)
 
 
-def arguments(wanted: NewInstance) -> NewInstance:
+def arguments(job: Job, wanted: NewInstance) -> NewInstance:
     """Return the same wish as it is understood (CheckArguments). Raises OpPrereqError."""
-    return dataclasses.replace(wanted, name=names.normalized(wanted.name))
-
-
-def check(job: Job, wanted: NewInstance) -> tuple[str, list[dict[str, str | int]]]:
-    """Return the primary node and the disks' descriptions, or raise OpPrereqError."""
     for given in wanted.disks:
         _check_types(given)
+    start = wanted.start
+    if start and not wanted.install:
+        job.info("No-installation mode selected, disabling startup")
+        start = False
+    name = names.normalized(wanted.name)
     names.check_disk_names((None, _name(given)) for given in wanted.disks)
     for given in wanted.disks:
         if "adopt" in given:
             raise OpPrereqError(
                 f"Disk adoption is not supported for the '{wanted.template}' disk template"
             )
+    return dataclasses.replace(wanted, name=name, start=start)
+
+
+def check(job: Job, wanted: NewInstance) -> tuple[str, list[dict[str, str | int]]]:
+    """Return the primary node and the disks' descriptions, or raise OpPrereqError."""
     job.check_new_name(wanted.name)
     descriptions = [disks.checked_description(given, wanted.template) for given in wanted.disks]
     node = _chosen(job, wanted) if wanted.node is None else job.node(wanted.node)
@@ -101,7 +106,7 @@ def _check_types(given: Mapping[str, str | int]) -> None:
 
 def add(job: Job, wanted: NewInstance) -> Instance:
     """Add an instance. Raises OpPrereqError, OpExecError."""
-    wanted = arguments(wanted)
+    wanted = arguments(job, wanted)
     node, descriptions = check(job, wanted)
     instance = create(job, wanted, node, descriptions)
     if wanted.os and wanted.install and instance.disks:

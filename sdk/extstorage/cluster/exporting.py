@@ -247,7 +247,7 @@ def import_(job: Job, wanted: NewInstance, source: str | None) -> None:
 
     Disks that are not described are as large as they were. Raises OpPrereqError, OpExecError.
     """
-    wanted = adding.arguments(wanted)
+    wanted = adding.arguments(job, wanted)
     exports = Exports(job)
     node = _source(job, exports, wanted.name, source)
     with raising(f"No export or invalid export found in dir {wanted.name}"):
