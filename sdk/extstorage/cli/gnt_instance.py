@@ -5,6 +5,7 @@ Source in Ganeti: ``lib/client/gnt_instance.py``.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from extstorage.cli import gnt, gnt_instance_disks
@@ -325,13 +326,19 @@ def _list_options(line: CommandLine) -> None:
     line.refuse("name the instances", "-F", "--filter")
 
 
-def _list(context: Context) -> None:
+_EXIT_UNKNOWN_FIELD = 14
+
+
+def _list(context: Context) -> int:
     options = context.options
     fields = list(information.DEFAULT_FIELDS)
     if options.output:
         extra = options.output.removeprefix("+").split(",")
         fields = [*fields, *extra] if options.output.startswith("+") else extra
     rows = information.table(context.job, context.words, fields)
+    unknown = information.unknown(fields)
+    if unknown:
+        print(f"Warning: Queried for unknown fields {', '.join(unknown)}", file=sys.stderr)
     rows = rows[1:] if options.no_headers else rows
     if options.separator is not None:
         lines = [options.separator.join(row) for row in rows]
@@ -339,6 +346,7 @@ def _list(context: Context) -> None:
         lines = list(information.aligned(rows, fields))
     for line in lines:
         print(line)
+    return _EXIT_UNKNOWN_FIELD if unknown else 0
 
 
 _INSTANCE = "<instance-name>"

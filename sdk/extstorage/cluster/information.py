@@ -122,6 +122,7 @@ _TITLES = {
     "admin_state": "InstanceState",
     "uuid": "UUID",
 }
+_UNKNOWN = "??"
 _RIGHT = {"oper_ram", "disk_usage", "disk.count"}
 
 
@@ -167,20 +168,25 @@ def _fields(instance: Instance, status: str) -> dict[str, Callable[[], str]]:
 
 
 def table(job: Job, names: Sequence[str], fields: Sequence[str]) -> list[list[str]]:
-    """Return the rows of ``gnt-instance list``, the titles first. Raises OpPrereqError."""
-    for field in fields:
-        if field not in _TITLES:
-            raise OpPrereqError(f"Unknown output fields selected: {field}")
+    """Return the rows of ``gnt-instance list``, the titles first. Raises OpPrereqError.
+
+    A field that is unknown has its name for a title, and no values.
+    """
     chosen = [_named(job, name) for name in names] or job.state.instance_names()
     instances = [job.instance(name) for name in chosen]
     # Other nodes are not asked: what runs where no instance has its primary node runs unseen.
     primaries = {instance.primary_node for instance in instances}
     where = {node: _running(job, node) for node in primaries}
-    rows = [[_TITLES[field] for field in fields]]
+    rows = [[_TITLES.get(field, field) for field in fields]]
     for instance in instances:
         values = _fields(instance, _status(job, instance, where))
-        rows.append([values[field]() for field in fields])
+        rows.append([values[field]() if field in values else _UNKNOWN for field in fields])
     return rows
+
+
+def unknown(fields: Sequence[str]) -> list[str]:
+    """Return which of these are no fields of ``gnt-instance list``."""
+    return [field for field in fields if field not in _TITLES]
 
 
 def _named(job: Job, name: str) -> str:
@@ -192,7 +198,7 @@ def _named(job: Job, name: str) -> str:
 
 def aligned(rows: Sequence[Sequence[str]], fields: Sequence[str]) -> Iterator[str]:
     """Yield a table's lines, in columns as Ganeti's."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(fields))]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(len(fields))]
     for row in rows:
         cells: list[Any] = []
         for column, cell in enumerate(row):
