@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from extstorage.cli.errors import UsageError
-from extstorage.cli.gnt_options import appended, identified, keys_and_values
+from extstorage.cli.gnt_options import appended, identified, keys_and_values, nodes_of
 from extstorage.cluster import activation, adding, containers, converting, modification
 from extstorage.cluster.disks import OWN_PARAMETERS
 from extstorage.cluster.errors import NumberError, OpPrereqError
@@ -84,12 +84,14 @@ def new_instance(context: Context, *, start: bool, given: bool = True) -> adding
         )
     if options.node and options.iallocator:
         raise OpPrereqError("Do not specify both, iallocator and node")
+    primary, secondary = nodes_of(options.node)
     backend = keys_and_values(options.backend_parameters, "-B")
     return adding.NewInstance(
         name=context.words[0],
         template=template,
         disks=_new_disks(options.disks, options.os_size, needed=given),
-        node=options.node,
+        node=primary,
+        secondary=secondary,
         os=getattr(options, "os_type", None),
         install=not getattr(options, "no_install", False),
         start=start,
@@ -304,4 +306,5 @@ def recreate(context: Context) -> None:
         changes[index] = _texts(given)
         if "size" in given:
             changes[index]["size"] = _size(index, str(given["size"]))
-    activation.recreate(context.job, context.words[0], changes, context.options.node)
+    nodes = [node for node in nodes_of(context.options.node or None) if node is not None]
+    activation.recreate(context.job, context.words[0], changes, nodes)

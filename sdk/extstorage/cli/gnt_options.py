@@ -103,6 +103,14 @@ def _split(text: str) -> list[str]:
     return [part.replace("\\,", ",").replace("\\\\", "\\") for part in _SEPARATOR.split(text)]
 
 
+def nodes_of(value: str | None) -> tuple[str | None, str | None]:
+    """Return the primary and the secondary node that ``--node`` names (SplitNodeOption)."""
+    if not value or ":" not in value:
+        return value, None
+    primary, _colon, secondary = value.partition(":")
+    return primary, secondary
+
+
 def appended(
     read: Callable[[str, str], object],
 ) -> Callable[[optparse.Option, str, str, optparse.OptionParser], None]:

@@ -12,7 +12,7 @@ from extstorage.cluster.errors import WRONG_STATE, OpExecError, OpPrereqError, r
 from extstorage.cluster.units import format_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from extstorage.cluster.job import Job
     from extstorage.cluster.model import ClusterDisk, Instance
@@ -129,7 +129,7 @@ def recreate(
     job: Job,
     name: str,
     changes: Mapping[int, Mapping[str, str | int]] | None = None,
-    node: str | None = None,
+    nodes: Sequence[str] = (),
 ) -> None:
     """Make an instance's disks again, under their old names (LUInstanceRecreateDisks).
 
@@ -137,21 +137,27 @@ def recreate(
         job: The job.
         name: The instance's name.
         changes: The disks by their indices, with a new ``size`` (MiB) or ``mode``; None for all.
-        node: Where to make them; the instance moves there.
+        nodes: Where to make them; the instance moves there. Only one node can be meant.
 
     Raises OpPrereqError, OpExecError.
     """
     instance = job.instance(name)
-    target = job.node(node) if node else instance.primary_node
+    targets = [job.node(node) for node in nodes] or [instance.primary_node]
+    if len(targets) > 1:
+        raise OpPrereqError(
+            f"Instance {instance.name} currently has 1 nodes, but {len(targets)} replacement nodes"
+            " were specified"
+        )
+    (target,) = targets
     job.check_online(target)
     if not instance.disks:
         raise OpPrereqError(f"Instance '{name}' has no disks")
     job.check_down(instance, "cannot recreate disks")
     wanted = changes or {index: {} for index in range(len(instance.disks))}
-    _check_recreation(instance, wanted, moves=bool(node))
+    _check_recreation(instance, wanted, moves=bool(nodes))
     for index, change in wanted.items():
         _change(instance.disks[index], change)
-    if node:
+    if nodes:
         job.warning(
             "Changing the instance's nodes, you will have to remove any disks left on the older"
             " nodes manually"

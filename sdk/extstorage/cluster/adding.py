@@ -28,6 +28,7 @@ class NewInstance:
         template: ``ext`` or ``file``.
         disks: Each disk's description; sizes in MiB under ``size``.
         node: The primary node, or None to have one chosen.
+        secondary: The secondary node, of which nothing is made here, or None.
         os: The OS definition's name, or None.
         install: Whether the OS is installed.
         start: Whether the instance is started.
@@ -39,6 +40,7 @@ class NewInstance:
     template: str
     disks: Sequence[Mapping[str, str | int]]
     node: str | None = None
+    secondary: str | None = None
     os: str | None = None
     install: bool = True
     start: bool = True
@@ -68,7 +70,9 @@ def arguments(job: Job, wanted: NewInstance) -> NewInstance:
             raise OpPrereqError(
                 f"Disk adoption is not supported for the '{wanted.template}' disk template"
             )
-    return dataclasses.replace(wanted, name=name, start=start)
+    if wanted.secondary:
+        job.warning("Secondary node will be ignored on non-mirrored disk template")
+    return dataclasses.replace(wanted, name=name, start=start, secondary=None)
 
 
 def check(job: Job, wanted: NewInstance) -> tuple[str, list[dict[str, str | int]]]:
