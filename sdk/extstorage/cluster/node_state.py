@@ -26,6 +26,8 @@ def set_offline(job: Job, name: str, *, offline: bool) -> list[tuple[str, bool]]
         raise OpPrereqError("The master role can be changed only via gnt-cluster master-failover")
     entry = job.cluster.node(node)
     if entry.offline == offline:
+        if not offline:
+            job.info("Ignoring request to unset flag offline, already unset")
         return []
     if not offline:
         job.info("Auto-promoting node to master candidate")
