@@ -23,3 +23,13 @@ def test_what_is_so_already(stage: Stage, before: str, wanted: str, said: str) -
     assert outcome.output.endswith(said)
     assert outcome.output.count("\n") == bool(said)
     assert stage.state.cluster() == records
+
+
+def test_the_master_stays_what_it_is(stage: Stage) -> None:
+    outcome = stage.run("gnt-node modify -f --offline=yes node1")
+
+    assert outcome.status == 1
+    assert outcome.output.endswith(
+        "error type: wrong_input, error details:\n"
+        "The master role can be changed only via master-failover\n"
+    )

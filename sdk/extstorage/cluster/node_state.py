@@ -23,7 +23,7 @@ def set_offline(job: Job, name: str, *, offline: bool) -> list[tuple[str, bool]]
     """
     node = job.node(name)
     if node == job.cluster.nodes[0].name:
-        raise OpPrereqError("The master role can be changed only via gnt-cluster master-failover")
+        raise OpPrereqError("The master role can be changed only via master-failover")
     entry = job.cluster.node(node)
     if entry.offline == offline:
         if not offline:
