@@ -43,6 +43,12 @@ def test_commands(text: str, expected: set[str]) -> None:
     assert commands(text) == expected
 
 
+def test_what_follows_a_wrapper_is_a_command() -> None:
+    text = 'run a x; [ "$(run b)" ] || x=$(run -x "$(run c)" d); run "$e" f'
+
+    assert commands(text, frozenset({"run"})) == {"a", "b", "c"}
+
+
 @pytest.mark.parametrize(
     "text", ["'", '"', "$(", "`", "<<EOF", "case", "\\", "((", "\0\xff", ")" * 9]
 )

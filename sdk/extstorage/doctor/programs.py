@@ -11,7 +11,7 @@ from extstorage.doctor import shell
 from extstorage.host.environment import daemon_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from extstorage.lint import ProviderSource
     from extstorage.lint.source import SourceFile
@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 _CALLERS = frozenset(
     {"run", "call", "check_call", "check_output", "Popen", "which", "system", "popen", "getoutput"}
 )
+RUNTIME_WRAPPERS = frozenset({"run", "ask", "run_daemon"})
+"""The functions of the runtime in sh whose first argument is a program."""
 _NAME = re.compile(r"^/?[A-Za-z0-9_][\w./+-]*$")
 
 
 def called(source: ProviderSource) -> dict[str, str]:
     """Return the programs that a provider's code names, each with the first file that does."""
-    own = {name for file in source.code for name in shell.functions(file.text)}
-    own |= {file.name for file in source.files}
+    runtime = _functions(file for file in source.runtime if file.language == "sh")
+    own = runtime | _functions(source.code) | {file.name for file in source.files}
     found: dict[str, str] = {}
     for file in source.code:
-        for program in sorted(_of_file(file)):
+        for program in sorted(_of_file(file, RUNTIME_WRAPPERS & runtime)):
             if program not in own:
                 found.setdefault(program, file.name)
     return found
@@ -44,10 +46,14 @@ def missing(source: ProviderSource) -> dict[str, str]:
     }
 
 
-def _of_file(file: SourceFile) -> set[str]:
+def _functions(files: Iterable[SourceFile]) -> set[str]:
+    return {name for file in files for name in shell.functions(file.text)}
+
+
+def _of_file(file: SourceFile, wrappers: frozenset[str]) -> set[str]:
     interpreter = {file.interpreter[0]} if file.interpreter else set()
     if file.language == "sh":
-        return interpreter | shell.commands(file.text)
+        return interpreter | shell.commands(file.text, wrappers)
     if file.language == "python":
         return interpreter | set(_of_python(file))
     return interpreter
@@ -59,7 +65,7 @@ def _of_python(file: SourceFile) -> Iterator[str]:
     except (SyntaxError, ValueError):
         return  # lint says so
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args and _function(node) in _CALLERS:
+        if isinstance(node, ast.Call) and node.args and _function(node).lstrip("_") in _CALLERS:
             yield from _first_word(node.args[0])
 
 

@@ -54,21 +54,23 @@ def functions(text: str) -> set[str]:
     return {first or second for first, second in _FUNCTION.findall(text)}
 
 
-def commands(text: str) -> set[str]:
+def commands(text: str, wrappers: frozenset[str] = frozenset()) -> set[str]:
     """Return the words at the places of commands: programs by name or path.
 
-    Builtins and functions of this script are left out.
+    Builtins and functions of this script are left out. What follows one of the ``wrappers``
+    is a command too.
     """
+    leading = _LEADING | wrappers
     plain = _ARITHMETIC.sub("0", _HEREDOC.sub(r"\g<rest>\n", text))
-    found = set(_commands(_FUNCTION.sub("", plain)))
+    found = set(_commands(_FUNCTION.sub("", plain), leading))
     return {
         word
-        for word in found - functions(text) - _OWN - _LEADING
+        for word in found - functions(text) - _OWN - leading
         if _NAME.match(word) and not word.isdigit()
     }
 
 
-def _commands(text: str) -> Iterator[str]:
+def _commands(text: str, leading: frozenset[str]) -> Iterator[str]:
     at_command = True
     depth = 0
     pending: list[str] = []  # since the last line: patterns of a case, if a ")" follows
@@ -83,19 +85,19 @@ def _commands(text: str) -> Iterator[str]:
             depth = max(0, depth + {"(": 1, "$(": 1, ")": -1}.get(piece, 0))
             at_command = True
         elif kind in {"word", "redirection"}:
-            yield from _inside(piece)
-            if kind == "word" and at_command and not _leads(piece):
+            yield from _inside(piece, leading)
+            if kind == "word" and at_command and not _leads(piece, leading):
                 pending.append(piece)
                 at_command = False
     yield from pending
 
 
-def _leads(word: str) -> bool:
+def _leads(word: str, leading: frozenset[str]) -> bool:
     """Return whether a command may follow a word that stands at a command's place."""
-    return word in _LEADING or word.startswith("-") or _ASSIGNMENT.match(word) is not None
+    return word in leading or word.startswith("-") or _ASSIGNMENT.match(word) is not None
 
 
-def _inside(word: str) -> Iterator[str]:
+def _inside(word: str, leading: frozenset[str]) -> Iterator[str]:
     """Yield the commands of the substitutions inside a quoted word."""
     for inner in _SUBSTITUTION.findall(word):
-        yield from _commands(inner[0] or inner[1])
+        yield from _commands(inner[0] or inner[1], leading)

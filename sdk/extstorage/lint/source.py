@@ -112,6 +112,11 @@ class ProviderSource:
         return tuple(reversed(distinct.values()))
 
     @cached_property
+    def runtime(self) -> tuple[SourceFile, ...]:
+        """The files of the runtime in ``lib/extstorage``, which ``files`` leaves out."""
+        return tuple(_files(self.directory / COPY))
+
+    @cached_property
     def parameters(self) -> str | None:
         """The text of ``parameters.list``; None if it cannot be read."""
         for file in self.files:
