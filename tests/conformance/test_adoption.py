@@ -114,6 +114,30 @@ def test_what_a_provider_does_otherwise_is_seen(
 
 
 @needs_devices
+@pytest.mark.parametrize(
+    ("attach", "written"),
+    [
+        ('[ -d "$volume" ] || { echo; exit 0; }', "cascades"),
+        ('[ -d "$volume" ] || { echo /nowhere; exit 0; }', "cascades"),
+        # A device, but of nothing that was written: what remove does with it is not known.
+        ('case $VOL_NAME in *.snap) : >"$image" && truncate -s 32M "$image" ;; esac', None),
+    ],
+    ids=["nothing", "no device", "other data"],
+)
+def test_attach_without_the_data_is_no_snapshot_that_stayed(
+    workbench: Workbench, attach: str, written: str | None
+) -> None:
+    mutant(workbench, "remove-neighbours")
+    script = workbench.provider / "attach"
+    text = script.read_text(encoding="utf-8")
+    script.write_text(text.replace("\nlock_volume", f"\n{attach}\nlock_volume"), encoding="utf-8")
+
+    capabilities = adopted(workbench, POOL, rules=("ES-DISC-02",))["capabilities"]
+
+    assert capabilities.get("remove_with_snapshots") == written
+
+
+@needs_devices
 def test_granularity_is_measured(stranger: Workbench) -> None:
     common = stranger.provider / "common.sh"
     text = common.read_text(encoding="utf-8")

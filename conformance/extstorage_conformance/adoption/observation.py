@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from extstorage.host.device import read_attach_output
+from extstorage_conformance import judge
 from extstorage_conformance.violation import Blocked, CannotRun, NotApplicable, Violation
 
 if TYPE_CHECKING:
@@ -153,18 +154,34 @@ def _visible_after_detach(subject: Subject, size_mib: int) -> Observation | None
 def _remove_with_snapshots(subject: Subject, size_mib: int) -> Observation | None:
     subject.require("snapshot")
     origin = _stamped(subject, size_mib)
-    name = f"{origin.name}.snap"
-    origin.given("snapshot", snapshot_name=name, snapshot_size_mib=origin.size_mib)
+    snapshot = subject.volume(name=f"{origin.name}.snap", size_mib=origin.size_mib)
+    origin.given("snapshot", snapshot_name=snapshot.name, snapshot_size_mib=origin.size_mib)
     origin.detach()
+    # What was no copy before says nothing about remove.
+    origin.path = snapshot.attach()
+    origin.given_stamps()
+    snapshot.given("detach")
     removed = origin.call("remove")
     if removed.failed:
-        subject.volume(name=name).call("remove")
+        snapshot.call("remove")
         value, seen = "refuses", f"remove of the origin: {_outcome(removed)}"
     else:
-        attached = subject.volume(name=name, size_mib=size_mib).call("attach")
-        value = "independent" if attached.succeeded else "cascades"
-        seen = f"attach of the snapshot after remove of its origin: {_outcome(attached)}"
+        value, seen = _after_remove(origin, snapshot)
     return Observation("capabilities", "remove_with_snapshots", value, seen)
+
+
+def _after_remove(origin: Volume, snapshot: Volume) -> tuple[str, str]:
+    """Return what became of a snapshot; raises Blocked if its device shows something else."""
+    attached = snapshot.call("attach")
+    seen = f"attach of the snapshot after remove of its origin: {_outcome(attached)}"
+    if attached.failed:
+        return "cascades", seen
+    try:
+        origin.path = judge.block_device(attached)
+    except Violation:
+        return "cascades", f"{seen}, without a block device"
+    origin.given_stamps()
+    return "independent", f"{seen}, with the data"
 
 
 def _close_stops_writes(subject: Subject, size_mib: int) -> Observation | None:
