@@ -23,7 +23,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("language", ["sh", "python"])
 def test_the_package_is_clean(language: str, tmp_path: Path) -> None:
-    project = bake(tmp_path, language=language, name="Acme_2")
+    project = bake(tmp_path, language=language, name="Acme_2", vendor="O'Reilly")
     built = run("/usr/bin/dpkg-buildpackage", "-us", "-uc", "-b", cwd=project)
     assert built.returncode == 0, built.stdout + built.stderr
     (package,) = tmp_path.glob("*.deb")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -23,7 +24,7 @@ WRONG = {
     f"name={'n' * 61}": "name: expected at most 60 characters, found 61",
     "vendor=": "vendor: expected some text",
     "vendor=Caf\u00e9": "vendor: expected one line of ASCII",
-    'vendor=A "B"': "vendor: expected a plain name",
+    'vendor=A "B"': 'vendor: expected a name without any of < > " \\ { } # $ `',
     "vendor=a\nb": "vendor: expected one line of ASCII",
     f"vendor={'V' * 61}": "vendor: expected at most 60 characters, found 61",
     "email=nobody": "email: expected an address, found 'nobody'",
@@ -56,6 +57,14 @@ def test_a_wrong_answer_is_refused_before_a_file_is_written(word: str, tmp_path:
     assert done.stderr.startswith(f"extstorage new: {WRONG[word]}")
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("vendor", "refused"), [("#1 Storage", "found # in '#1 Storage'"), ("<$>", "found < > $ in")]
+)
+def test_what_no_vendor_may_have_is_named(vendor: str, refused: str) -> None:
+    with pytest.raises(AnswerError, match=re.escape(refused)):
+        Answers.parse({"vendor": vendor})
 
 
 def test_an_answer_given_twice_is_refused(tmp_path: Path) -> None:

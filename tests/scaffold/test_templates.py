@@ -52,6 +52,12 @@ def test_no_tool_complains_of_the_longest_answers(language: str, tmp_path: Path)
     assert lint(bake(tmp_path, language=language, **LONGEST)) == []
 
 
+@pytest.mark.parametrize("language", ["sh", "python"])
+@pytest.mark.parametrize("vendor", ["O'Reilly", "''"])
+def test_a_vendor_may_have_an_apostrophe(language: str, vendor: str, tmp_path: Path) -> None:
+    assert lint(bake(tmp_path, language=language, vendor=vendor)) == []
+
+
 def test_strings_are_as_ruff_writes_them(tmp_path: Path) -> None:
     texts = ["".join(each) for n in range(5) for each in itertools.product("a\"'\\", repeat=n)]
     lines = [f"x = {python_string(text)}\n" for text in texts]

@@ -26,6 +26,7 @@ _TRUE = ("true", "yes", "y", "1", "on", "t")
 _FALSE = ("false", "no", "n", "0", "off", "f")
 _LONGEST_NAME = 60
 _LONGEST_TEXT = 80  # in JSON: what has to be escaped counts twice
+_NOT_IN_VENDOR = '<>"\\{}#$`'  # what ends or escapes something where the vendor's name goes
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _PARAMETER = re.compile(r"(?P<name>[^\s=!]+)(?P<secret>!?)(?:=(?P<default>\S*))?\s+(?P<text>.+)")
 # Names that would hide a method of the Python class, what its body uses, or a word of the language.
@@ -190,8 +191,13 @@ def _check(answers: Answers) -> None:
     _check_length("vendor", answers.vendor)
     for key in ("vendor", "email"):
         _check_line(key, getattr(answers, key))
-    if any(character in answers.vendor for character in "<>\"'\\{}#$`"):
-        raise AnswerError(f"vendor: expected a plain name, found {answers.vendor!r}")
+    refused = [character for character in _NOT_IN_VENDOR if character in answers.vendor]
+    if refused:
+        raise AnswerError(
+            f"vendor: expected a name without any of {' '.join(_NOT_IN_VENDOR)} (it goes into a"
+            f" Python docstring and Debian's Maintainer), found {' '.join(refused)} in"
+            f" {answers.vendor!r}"
+        )
     if not _EMAIL.fullmatch(answers.email):
         raise AnswerError(f"email: expected an address, found {answers.email!r}")
     parse_parameters(answers.parameters)
