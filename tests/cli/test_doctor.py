@@ -77,3 +77,11 @@ def test_wrong_directory_is_one_line(extstorage: Command, directory: str) -> Non
 
     assert completed.returncode == 2
     assert completed.stderr.count("\n") == 1
+
+
+def test_what_is_no_provider_is_not_read(extstorage: Command) -> None:
+    completed = extstorage("doctor", "/")
+
+    assert completed.returncode == 2
+    assert completed.stderr.startswith("extstorage doctor: / is no provider's directory: expected ")
+    assert not completed.stdout

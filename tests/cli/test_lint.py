@@ -73,3 +73,11 @@ def test_sarif_names_files_below_the_current_directory(extstorage: Command, prov
         one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in run["results"]
     ]
     assert uris == ["my%20provider", "my%20provider/setinfo"]
+
+
+def test_what_is_no_provider_is_not_read(extstorage: Command) -> None:
+    completed = extstorage("lint", "/")
+
+    assert completed.returncode == 2
+    assert completed.stderr.startswith("extstorage lint: / is no provider's directory: expected ")
+    assert not completed.stdout

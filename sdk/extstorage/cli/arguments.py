@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from extstorage.cli.errors import UsageError
+from extstorage.host.recognition import why_no_provider
 
 
 def provider_directory(given: str) -> Path:
@@ -20,3 +21,15 @@ def provider_directory(given: str) -> Path:
     if not path.is_dir():
         raise UsageError(f"{given} is a file: expected a provider's directory")
     return path
+
+
+def provider_to_read(given: str) -> Path:
+    """Return a provider's directory for a command that reads all of it; raises UsageError.
+
+    What has nothing of a provider's may be as large as ``/``.
+    """
+    directory = provider_directory(given)
+    reason = why_no_provider(directory)
+    if reason:
+        raise UsageError(reason)
+    return directory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from extstorage.cli.arguments import provider_directory
+from extstorage.cli.arguments import provider_to_read
 from extstorage.cli.errors import CANNOT_RUN
 from extstorage.doctor import programs
 from extstorage.doctor.abilities import Ability, examine
@@ -33,9 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what there is and what is missing; 3 if a conformance run could not start."""
+    directory = provider_to_read(arguments.directory) if arguments.directory is not None else None
     abilities = list(examine())
-    if arguments.directory is not None:
-        abilities += _of_provider(provider_directory(arguments.directory))
+    if directory is not None:
+        abilities += _of_provider(directory)
     if arguments.json:
         print(json.dumps([one.to_json() for one in abilities], indent=2))
     else:

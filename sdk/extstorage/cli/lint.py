@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from extstorage.cli.arguments import provider_directory
+from extstorage.cli.arguments import provider_to_read
 from extstorage.cli.errors import FAILED, CannotRun
 from extstorage.lint import CannotLint, lint, sarif
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; the status is 1 if there is any."""
-    directory = provider_directory(arguments.directory)
+    directory = provider_to_read(arguments.directory)
     try:
         findings = lint(directory)
     except CannotLint as error:
