@@ -1,7 +1,8 @@
-"""A node or a command is lost in the middle of a migration: it is told, and there is a way on."""
+"""A node or a command is lost in the middle: it is told, and there is a way on."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -18,37 +19,52 @@ from extstorage.resources import reference_provider
 from tests.cluster.shell import Shell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 NAME = "moving"
-# Each script waits as long as a file is there that is called after it and the node.
+# The first call that finds a file called after it and the node moves that, and waits while it is
+# there.
 _SCRIPT = """\
 #!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
 method=$(basename "$0")
-hold=$EXTP_DIRECTORY/hold-$method-$(uname -n | cut -d. -f1)
+held=$method
+case $VOL_NAME in *.snap) held=$method-snapshot ;; esac
+hold=$EXTP_DIRECTORY/hold-$held-$(uname -n | cut -d. -f1)
 if [ -e "$hold" ]; then
-    : >"$hold.reached"
-    while [ -e "$hold" ]; do sleep 0.02; done
+    mv "$hold" "$hold.reached"
+    while [ -e "$hold.reached" ]; do sleep 0.02; done
 fi
 exec "$here/../loopback/$method"
 """
 
 
-class Held:
-    """A migration to node2 that waits in one of its calls."""
+_MIGRATION = ("gnt-instance", "migrate", "-n", "node2", NAME)
+_EXPORT = ("gnt-backup", "export", "-n", "node2", "--noshutdown", NAME)
 
-    def __init__(self, shell: Shell, method: str, node: str) -> None:
+
+class Held:
+    """A command, a migration to node2 if no other, that waits in one of its calls."""
+
+    def __init__(
+        self,
+        shell: Shell,
+        method: str,
+        node: str,
+        words: Sequence[str] = _MIGRATION,
+        **environment: str,
+    ) -> None:
         self._hold = shell.shared / f"hold-{method}-{node}"
         self._reached = self._hold.with_name(f"{self._hold.name}.reached")
         self._hold.touch()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "extstorage", "gnt-instance", "migrate", "-n", "node2", NAME],
+            [sys.executable, "-m", "extstorage", *words],
             cwd=shell.directory,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            env={**os.environ, **environment},
         )
 
     def __enter__(self) -> Self:
@@ -68,7 +84,15 @@ class Held:
 
     def said(self) -> tuple[int, str]:
         """Let it go on; return its exit status and what it complains about."""
-        self._hold.unlink()
+        self._reached.unlink()
+        return self._end()
+
+    def interrupted(self) -> tuple[int, str]:
+        """Interrupt it where it waits; return its exit status and what it complains about."""
+        self.process.send_signal(signal.SIGINT)
+        return self._end()
+
+    def _end(self) -> tuple[int, str]:
         _output, complaint = self.process.communicate(timeout=120)
         return self.process.returncode, complaint
 
@@ -171,8 +195,32 @@ def test_a_command_that_is_killed(moving: Shell) -> None:
     with Held(moving, "open", "node2") as held:
         os.killpg(held.process.pid, signal.SIGKILL)
         held.process.wait()
+        give_up = time.monotonic() + 60
+        while _runs("/held/open"):  # what it has begun ends with it
+            assert time.monotonic() < give_up, "its script runs on"
+            time.sleep(0.02)
 
     assert moving.node(NAME) == "node1"
     moving.do("gnt-instance", "migrate", "--cleanup", "-n", "node2", NAME)
     moving.do("gnt-instance", "migrate", "-n", "node2", NAME)
     assert Path(moving.device(NAME)).read_bytes()[:4] == b"kept"
+
+
+@pytest.mark.parametrize("resident", ["yes", "no"])
+def test_an_interrupted_export_takes_its_snapshot_away(moving: Shell, resident: str) -> None:
+    with Held(moving, "attach-snapshot", "node1", _EXPORT, EXTSTORAGE_RESIDENT=resident) as held:
+        status, complaint = held.interrupted()
+
+        assert not _runs("/held/attach")  # although nobody has let it go on
+
+    assert (status, complaint) == (130, "extstorage: interrupted\n")
+    assert list(moving.shared.glob("held/*.snap*")) == []
+
+
+def _runs(script: str) -> bool:
+    """Return whether a process of this machine or its nodes has such a script."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.fsencode(script) in (process / "cmdline").read_bytes():
+                return True
+    return False

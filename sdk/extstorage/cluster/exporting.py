@@ -97,10 +97,10 @@ class _Export:
         instance, options = self._instance, self._options
         up = instance.admin_state == UP and not options.remove_instance
         restart = options.shutdown and up
-        snapshots = up and self._take_snapshots()
-        if up and not snapshots:
-            self._check_without_snapshots()
         try:
+            snapshots = up and self._take_snapshots()
+            if up and not snapshots:
+                self._check_without_snapshots()
             if restart and snapshots:
                 self._start()
             failed = self._transferred(directory)

@@ -12,17 +12,20 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from extstorage.nodes import spec
 from extstorage.nodes.node import NodeError, NodeUnreachable
+from extstorage.nodes.remote import RemoteNode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 _SOCKETS = Path("/run/extstorage")
 _BOOT_S = 60.0
 _STEP_S = 0.02
+_GOODBYE_S = 10.0  # for what a command that leaves has asked for to end
+_READ_SIZE = 1 << 16
 _ASKED_OF_NODES = (
     "run", "read_file", "stat", "look", "is_directory", "make_directory", "copy_directory",
     "facts", "run_python", "kill", "start", "cut_off", "reconnect",
@@ -128,12 +133,12 @@ def connected(
     # Two commands at once must not boot the nodes twice.
     with (directory / "locks" / "power").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        power = line(directory)
-        if power is None:
-            power = _boot(directory, nodes_spec)
-            booted(_nodes(power))
+        found = line(directory)
+        power = _Power(directory, found or _boot(directory, nodes_spec))
+        if found is None:
+            booted(power.nodes())
     with power:
-        yield _nodes(power)
+        yield power.nodes()
 
 
 def end(directory: Path) -> None:
@@ -147,21 +152,63 @@ def end(directory: Path) -> None:
         power.recv()  # the end of the line: the process has ended
 
 
-def _nodes(power: Connection) -> Sequence[PoweredNode]:
-    lock = threading.Lock()
+class _Power:
+    """What a command has of the power process: a line, and after an interrupt another one."""
 
-    def ask(node: str | None, what: str, *args: object, **kwargs: object) -> Any:  # noqa: ANN401 - see Node
-        with lock:
+    def __init__(self, directory: Path, line: Connection) -> None:
+        self._directory = directory
+        self._line: Connection | None = line
+        self._has_ended = False
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        if self._line is not None:
+            self._line.close() if kind is None else _leave(self._line)
+
+    def nodes(self) -> Sequence[PoweredNode]:
+        """Return the nodes."""
+        return [PoweredNode(name, self._ask) for name in self._ask(None, _NAMES)]
+
+    def _ask(self, node: str | None, what: str, *args: object, **kwargs: object) -> Any:  # noqa: ANN401 - see Node
+        with self._lock:
+            # While an answer is due nobody else finds the line: an answer that an interrupt
+            # leaves on it would be taken for that to the next question.
+            current, self._line = self._line or self._another(), None
+            if current is None:
+                raise _ended(node)
             try:
-                power.send((node, what, args, kwargs))
-                well, answer = power.recv()
+                current.send((node, what, args, kwargs))
+                well, answer = current.recv()
             except (EOFError, ConnectionError) as error:
-                raise NodeUnreachable(f"{node}: the process that kept it up has ended") from error
+                self._has_ended = True
+                raise _ended(node) from error
+            except BaseException:
+                _leave(current)
+                raise
+            self._line = current
         if well:
             return answer
         raise answer
 
-    return [PoweredNode(name, ask) for name in ask(None, _NAMES)]
+    def _another(self) -> Connection | None:
+        # Never to a process that somebody else has started since: its nodes are not the same.
+        return None if self._has_ended else line(self._directory)
+
+
+def _ended(node: str | None) -> NodeUnreachable:
+    return NodeUnreachable(f"{node}: the process that kept it up has ended")
+
+
+def _leave(line: Connection) -> None:
+    """Close a line and wait until nothing goes on any more that was asked for over it."""
+    with line, contextlib.suppress(OSError), socket.socket(fileno=os.dup(line.fileno())) as end:
+        end.shutdown(socket.SHUT_WR)
+        end.settimeout(_GOODBYE_S)
+        while end.recv(_READ_SIZE):
+            pass
 
 
 def _socket(directory: Path) -> Path:
@@ -218,13 +265,29 @@ def serve(directory: Path, nodes_spec: str) -> None:
             with Listener(str(path), "AF_UNIX", backlog=64) as listener:
                 while True:
                     line = listener.accept()
-                    threading.Thread(target=_answer, args=(line, by_name), daemon=True).start()
+                    threading.Thread(target=_attend, args=(line, by_name), daemon=True).start()
         finally:
             path.unlink(missing_ok=True)
 
 
+def _attend(line: Connection, nodes: dict[str, Node]) -> None:
+    """Answer a command until it leaves; then let nothing go on that it has asked for."""
+    worker = threading.Thread(target=_answer, args=(line, nodes), daemon=True)
+    worker.start()
+    end = select.poll()
+    end.register(line.fileno(), select.POLLRDHUP)
+    end.poll()
+    while worker.is_alive():
+        # More than once: what it has read already may not have got to the node yet.
+        for node in nodes.values():
+            if isinstance(node, RemoteNode):
+                node.take_back(worker.ident or 0)
+        worker.join(_STEP_S)
+    line.close()
+
+
 def _answer(line: Connection, nodes: dict[str, Node]) -> None:
-    with contextlib.suppress(EOFError, ConnectionError):
+    try:
         while True:
             name, what, args, kwargs = line.recv()
             if what == _END:
@@ -234,6 +297,11 @@ def _answer(line: Connection, nodes: dict[str, Node]) -> None:
                 line.send((True, list(nodes)))
             elif what in _ASKED_OF_NODES:
                 line.send(_outcome(nodes[name], what, args, kwargs))
+    except (EOFError, OSError):
+        pass  # it has left, perhaps in the middle of a question
+    finally:
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(line.fileno())) as end:
+            end.shutdown(socket.SHUT_RDWR)
 
 
 def _outcome(

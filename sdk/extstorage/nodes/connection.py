@@ -29,6 +29,13 @@ class Answer(NamedTuple):
     data: bytes
 
 
+class _Waiting(NamedTuple):
+    """Who waits for an answer."""
+
+    future: Future[Answer]
+    thread: int
+
+
 class _Closed(Exception):  # noqa: N818 - no error: the agent has gone
     """The other end of the line is closed."""
 
@@ -57,7 +64,7 @@ class Connection:
         self._buffer = bytearray()
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
-        self._pending: dict[int, Future[Answer]] | None = {}  # None once the agent has gone
+        self._pending: dict[int, _Waiting] | None = {}  # None once the agent has gone
         self._cut_off = False
         self._closed = False
         try:
@@ -76,7 +83,7 @@ class Connection:
         with self._lock:
             if self._pending is None or self._cut_off:
                 raise self._unreachable()
-            self._pending[number] = future
+            self._pending[number] = _Waiting(future, threading.get_ident())
             self._send({"id": number, "do": kind, **fields}, data)
         try:
             return future.result()
@@ -86,6 +93,15 @@ class Connection:
             # An interrupt reaches this process alone: what it asked for must end as well.
             self._cancel(number)
             raise
+
+    def take_back(self, thread: int) -> None:
+        """End what a thread has asked for; its request raises NodeUnreachable."""
+        with self._lock:
+            pending = self._pending or {}
+            for number in [number for number, by in pending.items() if by.thread == thread]:
+                future = pending.pop(number).future
+                self._send_cancel(number)
+                future.set_exception(NodeUnreachable("who asked for it has gone"))
 
     @property
     def is_dead(self) -> bool:
@@ -118,7 +134,10 @@ class Connection:
     def _cancel(self, number: int) -> None:
         with self._lock:
             if self._pending is not None and self._pending.pop(number, None) is not None:
-                self._send({"id": 0, "do": "cancel", "job": number}, b"")
+                self._send_cancel(number)
+
+    def _send_cancel(self, number: int) -> None:
+        self._send({"id": 0, "do": "cancel", "job": number}, b"")
 
     def _send(self, request: dict[str, object], data: bytes) -> None:
         if self._closed:
@@ -147,9 +166,9 @@ class Connection:
             while True:
                 answer = self._frame()
                 with self._lock:
-                    future = (self._pending or {}).pop(answer.fields.pop("id"), None)
-                if future is not None:
-                    future.set_result(answer)
+                    waiting = (self._pending or {}).pop(answer.fields.pop("id"), None)
+                if waiting is not None:
+                    waiting.future.set_result(answer)
         with self._lock:
             self._fail_all()
             self._pending = None
@@ -180,7 +199,7 @@ class Connection:
     def _fail_all(self) -> None:
         pending = self._pending or {}
         while pending:
-            pending.popitem()[1].set_exception(self._unreachable())
+            pending.popitem()[1].future.set_exception(self._unreachable())
 
     def _unreachable(self) -> NodeUnreachable:
         if self._closed:

@@ -146,6 +146,13 @@ class RemoteNode:
             raise PythonFailed(f"{self.name}: {fields.get('function', kind)}: {answer['failed']}")
         return answer
 
+    def take_back(self, thread: int) -> None:
+        """End what a thread of this process has asked for; its call raises NodeUnreachable."""
+        if (connection := self._connection) is not None:
+            # A node that does not answer any more has told the thread so.
+            with contextlib.suppress(NodeUnreachable):
+                connection.take_back(thread)
+
     def _connected(self) -> Connection:
         if self._connection is None:
             raise NodeUnreachable(f"{self.name}: it is down")
