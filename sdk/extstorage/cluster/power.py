@@ -46,6 +46,7 @@ _BOOT_S = 60.0
 _STEP_S = 0.02
 _GOODBYE_S = 10.0  # for what a command that leaves has asked for to end
 _READ_SIZE = 1 << 16
+_STAY = b"S"
 _ASKED_OF_NODES = (
     "run", "read_file", "stat", "look", "is_directory", "make_directory", "copy_directory",
     "facts", "run_python", "kill", "start", "cut_off", "reconnect",
@@ -134,9 +135,7 @@ def connected(
     with (directory / "locks" / "power").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = line(directory)
-        power = _Power(directory, found or _boot(directory, nodes_spec))
-        if found is None:
-            booted(power.nodes())
+        power = _Power(directory, found) if found else _boot(directory, nodes_spec, booted)
     with power:
         yield power.nodes()
 
@@ -224,32 +223,64 @@ def line(directory: Path) -> Connection | None:
         return None
 
 
-def _boot(directory: Path, nodes_spec: str) -> Connection:
-    log = directory / "power.log"
+def _boot(
+    directory: Path, nodes_spec: str, booted: Callable[[Sequence[PoweredNode]], None]
+) -> _Power:
+    """Start the power process; it ends unless all that belongs to it comes to its end."""
+    life, its_end = socket.socketpair()
+    process = None
+    with life:
+        try:
+            with its_end:
+                process = _start(directory, nodes_spec, its_end)
+            power = _Power(directory, _awaited(process, directory))
+            booted(power.nodes())
+        except BaseException:
+            # Whoever comes next, or removes the directory, must not meet it.
+            with contextlib.suppress(OSError):
+                life.shutdown(socket.SHUT_WR)
+                life.recv(1)  # the end of the line: it has ended, also if Popen was interrupted
+            if process is not None:
+                process.wait()
+            raise
+        life.send(_STAY)
+    # It lives on without us; nobody is to wait for it.
+    process.returncode = 0
+    return power
+
+
+def _start(directory: Path, nodes_spec: str, life: socket.socket) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-m", "extstorage.cluster.power", str(directory), nodes_spec]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
+    with _log(directory).open("wb") as output:
+        return subprocess.Popen(
             words,
-            stdin=subprocess.DEVNULL,
+            stdin=life.fileno(),
             stdout=output,
             stderr=output,
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         )
+
+
+def _awaited(process: subprocess.Popen[bytes], directory: Path) -> Connection:
     give_up = time.monotonic() + _BOOT_S
     while time.monotonic() < give_up:
         power = line(directory)
         if power is not None:
-            # It lives on without us; nobody is to wait for it.
-            process.returncode = 0
             return power
         if process.poll() is not None:
             break
         time.sleep(_STEP_S)
     process.kill()
     process.wait()
-    said = log.read_text(encoding="utf-8", errors="backslashreplace").strip().splitlines()
-    raise NodeError(f"the nodes cannot be started: {said[-1] if said else 'no reason given'}")
+    said = _log(directory).read_text(encoding="utf-8", errors="backslashreplace").strip()
+    raise NodeError(
+        f"the nodes cannot be started: {said.splitlines()[-1] if said else 'no reason given'}"
+    )
+
+
+def _log(directory: Path) -> Path:
+    return directory / "power.log"
 
 
 def serve(directory: Path, nodes_spec: str) -> None:
@@ -317,8 +348,15 @@ def _stopped(_number: int, _frame: object) -> None:
     raise SystemExit(0)
 
 
+def _end_with_the_starter() -> None:
+    """End this process, as asked, if who started it is gone before the nodes are ready."""
+    if os.read(0, len(_STAY)) != _STAY:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _stopped)
+    threading.Thread(target=_end_with_the_starter, daemon=True).start()
     try:
         serve(Path(sys.argv[1]), sys.argv[2])
     except NodeError as failure:
