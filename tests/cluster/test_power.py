@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from extstorage.cli import handover, main
-from extstorage.cluster import power
+from extstorage.cluster import machines, power
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,3 +108,46 @@ def test_an_interrupted_init_leaves_nothing(
     assert [pid for pid in interrupt.nodes if Path(f"/proc/{pid}").exists()] == []
     assert not directory.exists()
     assert _init(directory) == 0
+
+
+def _interrupted(*_arguments: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _lose_power(directory: Path) -> None:
+    for keeper in _keepers(directory):
+        os.kill(keeper, signal.SIGKILL)
+    _wait_for(lambda: not _keepers(directory))
+
+
+def test_a_boot_after_a_power_loss_that_is_interrupted_is_made_again(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert _init(directory) == 0
+    _lose_power(directory)
+    with monkeypatch.context() as patch:
+        patch.setattr(machines, "install", _interrupted)
+        assert _type(directory, "gnt-storage", "diagnose") == INTERRUPTED
+    assert _keepers(directory) == []
+
+    capfd.readouterr()
+    assert _type(directory, "gnt-storage", "diagnose") == 0
+
+    assert "not found" not in capfd.readouterr().out
+
+
+def test_a_boot_of_a_node_that_is_interrupted_is_undone(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert _init(directory) == 0
+    assert _type(directory, "cluster", "kill", "node1") == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(machines, "install", _interrupted)
+        assert _type(directory, "cluster", "boot", "node1") == INTERRUPTED
+
+    assert _type(directory, "cluster", "boot", "node1") == 0
+    assert _type(directory, "cluster", "boot", "node1") != 0
+    capfd.readouterr()
+    assert _type(directory, "gnt-storage", "diagnose") == 0
+
+    assert "not found" not in capfd.readouterr().out

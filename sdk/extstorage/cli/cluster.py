@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from extstorage.nodes.node import Machine, Node
+    from extstorage.cluster.power import PoweredNode
 
 SUMMARY = "make a cluster of nodes to try gnt-instance and gnt-storage on"
 
@@ -210,7 +210,9 @@ def _online(state: State, arguments: argparse.Namespace) -> int:
     return _mark(state, arguments.node, offline=False)
 
 
-def _machine(state: State, arguments: argparse.Namespace, act: Callable[[Machine], None]) -> int:
+def _machine(
+    state: State, arguments: argparse.Namespace, act: Callable[[PoweredNode], None]
+) -> int:
     if not machines.are_kept_up(state.cluster().nodes_spec):
         raise CommandError(
             "power and network of these nodes are not in our hands: make a cluster with"
@@ -220,12 +222,12 @@ def _machine(state: State, arguments: argparse.Namespace, act: Callable[[Machine
     with machines.connected(state) as nodes:
         for node in nodes:
             if node.name == full:
-                act(node)  # type: ignore[arg-type]  # nodes that are kept up are machines
+                act(node)  # type: ignore[arg-type]  # nodes that are kept up are of that kind
     return 0
 
 
 def _kill(state: State, arguments: argparse.Namespace) -> int:
-    def act(machine: Machine) -> None:
+    def act(machine: PoweredNode) -> None:
         machine.kill()
         shutil.rmtree(state.directory / "guests" / machine.name, ignore_errors=True)
 
@@ -233,10 +235,9 @@ def _kill(state: State, arguments: argparse.Namespace) -> int:
 
 
 def _boot(state: State, arguments: argparse.Namespace) -> int:
-    def act(machine: Machine) -> None:
-        machine.start()
-        node: Node = machine
-        machines.furnish(state, node)
+    def act(machine: PoweredNode) -> None:
+        with machine.booting():
+            machines.furnish(state, machine)
 
     return _machine(state, arguments, act)
 

@@ -28,7 +28,7 @@ from extstorage.nodes.node import NodeError, NodeUnreachable
 from extstorage.nodes.remote import RemoteNode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from multiprocessing.connection import Connection
 
     from extstorage.nodes.node import (
@@ -49,8 +49,10 @@ _READ_SIZE = 1 << 16
 _STAY = b"S"
 _ASKED_OF_NODES = (
     "run", "read_file", "stat", "look", "is_directory", "make_directory", "copy_directory",
-    "facts", "run_python", "kill", "start", "cut_off", "reconnect",
+    "facts", "run_python", "kill", "cut_off", "reconnect",
 )  # fmt: skip
+_START = "start"
+_KEEP_UP = "keep up"
 _NAMES = "names"
 _END = "end"
 
@@ -110,9 +112,15 @@ class PoweredNode:
         """Cut the power; see Machine.kill."""
         self._ask(self.name, "kill")
 
-    def start(self) -> None:
-        """Boot; see Machine.start."""
-        self._ask(self.name, "start")
+    @contextlib.contextmanager
+    def booting(self) -> Iterator[None]:
+        """Boot, and stay up if the block comes to its end; see Machine.start.
+
+        If it does not, this process being killed included, the power is cut again.
+        """
+        self._ask(self.name, _START)
+        yield
+        self._ask(self.name, _KEEP_UP)
 
     def cut_off(self) -> None:
         """Cut the network; see Machine.cut_off."""
@@ -318,6 +326,7 @@ def _attend(line: Connection, nodes: dict[str, Node]) -> None:
 
 
 def _answer(line: Connection, nodes: dict[str, Node]) -> None:
+    bare: set[str] = set()  # what it has booted and not made a whole node yet
     try:
         while True:
             name, what, args, kwargs = line.recv()
@@ -326,20 +335,34 @@ def _answer(line: Connection, nodes: dict[str, Node]) -> None:
                 os.kill(os.getpid(), signal.SIGTERM)
             elif what == _NAMES:
                 line.send((True, list(nodes)))
+            elif what == _START:
+                line.send(_started(nodes[name], bare))
+            elif what == _KEEP_UP:
+                bare.discard(name)
+                line.send((True, None))
             elif what in _ASKED_OF_NODES:
                 line.send(_outcome(nodes[name], what, args, kwargs))
     except (EOFError, OSError):
         pass  # it has left, perhaps in the middle of a question
     finally:
+        for name in bare:
+            _outcome(nodes[name], "kill")
         with contextlib.suppress(OSError), socket.socket(fileno=os.dup(line.fileno())) as end:
             end.shutdown(socket.SHUT_RDWR)
 
 
+def _started(node: Node, bare: set[str]) -> tuple[bool, object]:
+    outcome = _outcome(node, "start")
+    if outcome[0]:
+        bare.add(node.name)
+    return outcome
+
+
 def _outcome(
-    node: Node, what: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    node: Node, what: str, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
 ) -> tuple[bool, object]:
     try:
-        return True, getattr(node, what)(*args, **kwargs)
+        return True, getattr(node, what)(*args, **(kwargs or {}))
     except (OSError, NodeError) as error:
         return False, error
 
