@@ -26,6 +26,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 3
+    try:
+        return _run(argv)
+    except KeyboardInterrupt:
+        from extstorage.cli.errors import interrupted  # noqa: PLC0415 - as below
+
+        return interrupted()
+
+
+def _run(argv: Sequence[str] | None) -> int:
     words = sys.argv[1:] if argv is None else argv
     from extstorage.cli.handover import handed_over  # noqa: PLC0415 - not for an old Python
 

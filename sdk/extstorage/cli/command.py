@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import extstorage
-from extstorage.cli.errors import USAGE, CommandError
+from extstorage.cli.errors import USAGE, CommandError, interrupted
 from extstorage.cli.handover import PROGRAMS
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _SUB_COMMANDS = (
     "completion",
     "man",
 )
-_INTERRUPTED = 130
 EXIT_STATUS = {
     0: "the provider conforms (the command did its work)",
     1: "it does not (a script failed)",
@@ -61,8 +60,7 @@ def run(argv: Sequence[str]) -> int:
     except SystemExit as exit_:  # argparse: --help, --version, a wrong command line
         return exit_.code if isinstance(exit_.code, int) else 0
     except KeyboardInterrupt:
-        print("extstorage: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+        return interrupted()
     except BrokenPipeError:
         # The reader has gone (`extstorage rules | head`); Python would complain while it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

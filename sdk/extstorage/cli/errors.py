@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 FAILED = 1
 USAGE = 2
 CANNOT_RUN = 3
+INTERRUPTED = 130
 
 
 class CommandError(Exception):
@@ -23,6 +26,12 @@ class CannotRun(CommandError):  # noqa: N818 - says what happened; no input is t
     """This machine lacks something; the text says how to get it."""
 
     exit_status = CANNOT_RUN
+
+
+def interrupted() -> int:
+    """Say so; return the exit status."""
+    print("extstorage: interrupted", file=sys.stderr)
+    return INTERRUPTED
 
 
 def reason(error: OSError, place: object) -> str:

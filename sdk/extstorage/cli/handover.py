@@ -8,7 +8,8 @@ is carried out here.
 
 from __future__ import annotations
 
-# Not the module socket, which takes as long to import as Python to start.
+# Not the modules socket and signal: socket takes as long to import as Python to start.
+import _signal  # type: ignore[import-not-found]  # no stubs
 import _socket
 import marshal
 import os
@@ -19,7 +20,7 @@ from extstorage.cluster import location
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, Self
 
 PROGRAMS = ("gnt-instance", "gnt-storage", "gnt-backup", "gnt-node", "gnt-cluster")
 VARIABLE = "EXTSTORAGE_RESIDENT"
@@ -44,14 +45,66 @@ def handed_over(argv: Sequence[str]) -> int | None:
     directory = _directory(argv)
     if directory is None:
         return None
-    try:
-        line = connected(directory)
+    with _Interrupts() as interrupts:
+        try:
+            line = connected(directory)
+        except OSError:
+            return None
+        try:
+            if not _is_taken(line, argv):
+                return None
+            interrupts.go_to(line)
+            return _awaited(line)
+        finally:
+            line.close()
+
+
+class _Interrupts:
+    """Interrupts while a command is handed over: they are for who carries it out.
+
+    The terminal tells this process alone. What comes before the command is taken is kept for then,
+    or raised at the end if nobody takes it; a second one does not wait for that.
+    """
+
+    def __init__(self) -> None:
+        self._is_waiting = False
+        self._line: _socket.socket | None = None
+        # Not if it is ignored, as in the background.
+        self._is_wanted = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
+
+    def __enter__(self) -> Self:
+        if self._is_wanted:
+            # A handler that returns: an exception could come between an answer and its use.
+            _signal.signal(_signal.SIGINT, self._come)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._is_wanted:
+            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+        if self._is_waiting:
+            raise KeyboardInterrupt
+
+    def go_to(self, line: _socket.socket) -> None:
+        """Pass on over this line what has come, and what comes."""
+        self._line = line
+        if self._is_waiting:
+            self._is_waiting = False
+            _tell_interrupt(line)
+
+    def _come(self, _number: int, _frame: object) -> None:
+        if self._line is not None:
+            _tell_interrupt(self._line)
+        elif self._is_waiting:
+            raise KeyboardInterrupt
+        else:
+            self._is_waiting = True
+
+
+def _tell_interrupt(line: _socket.socket) -> None:
+    try:  # noqa: SIM105 - contextlib is slow to import
+        line.send(INTERRUPT)
     except OSError:
-        return None
-    try:
-        return _awaited(line) if _is_taken(line, argv) else None
-    finally:
-        line.close()
+        pass  # the command has ended just now; how, is on the line
 
 
 def _is_taken(line: _socket.socket, argv: Sequence[str]) -> bool:
@@ -107,17 +160,10 @@ def _send(line: _socket.socket, request: tuple[Any, ...]) -> None:
 
 
 def _awaited(line: _socket.socket) -> int:
-    while True:
-        try:
-            status = line.recv(1)
-        except KeyboardInterrupt:
-            # The terminal told this process alone.
-            line.send(INTERRUPT)
-        except OSError:
-            status = b""
-            break
-        else:
-            break
+    try:
+        status = line.recv(1)
+    except OSError:
+        status = b""
     if status:
         return status[0]
     print(

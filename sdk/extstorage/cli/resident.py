@@ -24,7 +24,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from extstorage.cli import command, handover
+from extstorage.cli import command, errors, handover
 from extstorage.cluster import location, power
 from extstorage.nodes.jobs import close_all_but
 
@@ -211,30 +211,41 @@ def _be_command(request: Sequence[Any], standard: list[int], line: socket.socket
 
     The kernel takes as long to do away with a process as with some scripts.
     """
-    directory, umask, argv, environment = request
-    status = 1
+    status = errors.FAILED
     try:
-        gc.disable()  # a command is short, and a collection writes to every object
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        for number, descriptor in enumerate(standard):
-            os.dup2(descriptor, number)
-        close_all_but({0, 1, 2, line.fileno()})
-        _take_environment(environment)
-        os.chdir(directory)
-        os.umask(umask)
-        _open_standard_files()
-        status = command.run(argv)
+        status = _carried_out(request, standard, line)
+    except KeyboardInterrupt:
+        status = errors.interrupted()
     except BaseException:  # noqa: BLE001 - it ends here, as it would in a process of its own
         traceback.print_exc()
     finally:
-        for file in (sys.stdout, sys.stderr):
+        try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            for file in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError):
+                    file.flush()
             with contextlib.suppress(OSError):
-                file.flush()
-        with contextlib.suppress(OSError):
-            line.send(bytes([status]))
-        os._exit(status)
+                line.send(bytes([status]))
+        finally:
+            os._exit(status)
+
+
+def _carried_out(request: Sequence[Any], standard: list[int], line: socket.socket) -> int:
+    directory, umask, argv, environment = request
+    gc.disable()  # a command is short, and a collection writes to every object
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, descriptor in enumerate(standard):
+        os.dup2(descriptor, number)
+    close_all_but({0, 1, 2, line.fileno()})
+    _take_environment(environment)
+    os.chdir(directory)
+    os.umask(umask)
+    _open_standard_files()
+    # An interrupt that has come since the fork has waited for this.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    return command.run(argv)
 
 
 def _take_environment(wanted: Mapping[str, str]) -> None:
@@ -268,7 +279,8 @@ def main() -> None:
         line = power.line(directory)
         if line is None:
             return
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # And not ignored: a child that is told before it has begun would never know.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         for name in handover.PROGRAMS:
             command.sub_command(name)
         gc.collect()
