@@ -17,12 +17,13 @@ def test_version(extstorage: Command) -> None:
     assert extstorage("--version").stdout == f"extstorage {package.__version__}\n"
 
 
-@pytest.mark.parametrize("name", ["conform", "lint", "rules", "call", "vendor"])
+@pytest.mark.parametrize("name", ["conform", "lint", "rules", "call", "vendor", "cluster"])
 def test_help_tells_the_exit_statuses(extstorage: Command, name: str) -> None:
     completed = extstorage(name, "--help")
 
     assert completed.returncode == 0
     assert "exit status: 0" in completed.stdout
+    assert "130 interrupted" in " ".join(completed.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,8 @@ def test_help_tells_the_exit_statuses(extstorage: Command, name: str) -> None:
         ("call", "/", "attach", "VOL_NAME=a", "--timeout", "soon"),
         ("call", "/", "attach", "VOL_NAME=a", "--timeout", "-1"),
         ("vendor", "no-such-directory"),
+        ("cluster", "--cluster-dir", "/nowhere", "info"),
+        ("gnt-instance", "--cluster-dir", "/nowhere", "list"),
     ],
 )
 def test_wrong_usage_is_one_line(extstorage: Command, arguments: tuple[str, ...]) -> None:

@@ -127,7 +127,7 @@ def test_working_directory_and_environment_are_the_commands_own(
     status, _said, complained = typist.type("gnt-instance", "list", **variable)
     again = typist.type("gnt-instance", "list", "--trace", "trace-here")
 
-    assert status == 1
+    assert status == 2
     assert f"{tmp_path} is no cluster" in complained
     assert again[0] == 0
     assert (typist.directory / "trace-here").is_file()

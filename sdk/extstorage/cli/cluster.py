@@ -13,7 +13,7 @@ from extstorage.cli import resident
 from extstorage.cli.arguments import provider_directory
 from extstorage.cli.errors import CannotRun, CommandError, UsageError
 from extstorage.cluster import machines, power
-from extstorage.cluster.errors import StateError
+from extstorage.cluster.errors import NoClusterError, StateError
 from extstorage.cluster.location import DIRECTORY, VARIABLE
 from extstorage.cluster.model import Cluster, NodeEntry, new_uuid
 from extstorage.cluster.state import State, find
@@ -67,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
             return _init(arguments)
         state = State(find(arguments.cluster_dir, Path.cwd()))
         return _ACTIONS[arguments.action](state, arguments)
+    except NoClusterError as error:
+        raise UsageError(str(error)) from None
     except StateError as error:
         raise CommandError(str(error)) from None
     except NodeError as error:

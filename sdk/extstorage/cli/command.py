@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import extstorage
-from extstorage.cli.errors import USAGE, CommandError, interrupted
+from extstorage.cli.errors import INTERRUPTED, USAGE, CommandError, interrupted
 from extstorage.cli.handover import PROGRAMS
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ EXIT_STATUS = {
     1: "it does not (a script failed)",
     2: "wrong usage",
     3: "this machine cannot run it",
+    INTERRUPTED: "interrupted (3 if a run of the suite was)",
 }
 _EPILOG = f"exit status: {', '.join(f'{code} {meaning}' for code, meaning in EXIT_STATUS.items())}"
 

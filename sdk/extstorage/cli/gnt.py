@@ -21,7 +21,7 @@ from extstorage.cli.errors import CannotRun, CommandError, UsageError
 from extstorage.cli.gnt_options import CommandLine, Values
 from extstorage.cli.questions import ask
 from extstorage.cluster import location, machines, trace
-from extstorage.cluster.errors import GanetiError, OpPrereqError, StateError
+from extstorage.cluster.errors import GanetiError, NoClusterError, OpPrereqError, StateError
 from extstorage.cluster.session import Session, full_name
 from extstorage.cluster.state import State, find
 from extstorage.nodes.node import NodeError
@@ -129,6 +129,8 @@ def main(program: str, commands: Mapping[str, Command], argv: Sequence[str]) -> 
             return _carried_out(parsed, Cluster(state, nodes))
     except GanetiError as error:
         return _said(error)
+    except NoClusterError as error:
+        raise UsageError(str(error)) from None
     except StateError as error:
         raise CommandError(str(error)) from None
     except NodeError as error:

@@ -77,6 +77,10 @@ class StateError(Exception):
     """The state directory is not there, or damaged; the text says what to do."""
 
 
+class NoClusterError(StateError):
+    """There is no cluster where one was looked for."""
+
+
 class RpcFail(Exception):  # noqa: N818 - Ganeti's RPCFail
     """The node daemon's own verdict on a call (RPCFail in ``lib/backend.py``)."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extstorage.cluster import location
-from extstorage.cluster.errors import StateError
+from extstorage.cluster.errors import NoClusterError, StateError
 from extstorage.cluster.location import DIRECTORY, VARIABLE
 from extstorage.cluster.model import Cluster, ClusterDisk, Instance, NodeEntry
 
@@ -31,17 +31,17 @@ _LOCKS = 64  # more locks than commands that run at once; instances share them
 def find(given: str | None, start: Path) -> Path:
     """Return the state directory: the one given, the variable's, or the nearest one upward.
 
-    Raises StateError if there is none.
+    Raises NoClusterError if there is none.
     """
     named = location.named(given, os.environ)
     if named is not None:
         if location.is_cluster(named):
             return Path(named).resolve()
-        raise StateError(f"{named} is no cluster: make one with extstorage cluster init")
+        raise NoClusterError(f"{named} is no cluster: make one with extstorage cluster init")
     nearest = location.nearest(str(start))
     if nearest is not None:
         return Path(nearest)
-    raise StateError(
+    raise NoClusterError(
         f"no {DIRECTORY} in {start} or above: make a cluster with extstorage cluster init,"
         f" or name one with --cluster-dir or {VARIABLE}"
     )
