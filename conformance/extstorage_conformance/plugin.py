@@ -53,8 +53,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if config.option.extstorage_soak and (session := session_from(config)) is not None:
         from extstorage_conformance.model.soak import soak  # noqa: PLC0415 - as in extstorage_source()
 
-        session.check()
-        return soak(session.request, config.option.extstorage_soak, report_files(config))
+        return soak(session, config.option.extstorage_soak, report_files(config))
     return None
 
 

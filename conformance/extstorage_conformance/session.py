@@ -86,11 +86,15 @@ class ConformanceSession:
     def check(self) -> None:
         """End pytest with one line if this machine or its environment cannot run the suite."""
         try:
-            if self.request.nodes in (None, LOCAL):
-                _check_machine(self.provider_directory)
-            self.configuration.parameters_for(self.provider_directory)
+            self.expect_runnable()
         except CannotRun as reason:
             self._exit(reason)
+
+    def expect_runnable(self) -> None:
+        """Raise CannotRun if this machine or its environment cannot run the suite."""
+        if self.request.nodes in (None, LOCAL):
+            _check_machine(self.provider_directory)
+        self.configuration.parameters_for(self.provider_directory)
 
     def suite(self, nodes: str = LOCAL) -> Suite:
         """Return the run on these nodes, started when the first rule needs it; raises CannotRun."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis.errors import HypothesisSideeffectWarning
 
+from extstorage.nodes.node import NodeError
 from extstorage_conformance.model.machine import Search, keep_files_in
 from extstorage_conformance.model.script import script
 from extstorage_conformance.model.shorten import seen_again, shorten
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from extstorage_conformance.inventory import Item
     from extstorage_conformance.model.machine import Failure
     from extstorage_conformance.model.play import Play
+    from extstorage_conformance.session import ConformanceSession
     from extstorage_conformance.suite import Request
 
 _SEQUENCES = 4  # a round: that many sequences, then as many races
@@ -81,16 +83,13 @@ class Soak:
     def run(self) -> Soaked:
         """Go on until the time is up, a failure is found or the user interrupts; clean up.
 
-        Raises CannotRun.
+        Raises CannotRun, and NodeError when a node is lost.
         """
         suite = Suite(self._request, self._request.nodes or LOCAL)
         keep_files_in(suite.run_directory)
         self._started = time.monotonic()  # nodes may take longer to come up than a short soak
         try:
-            before = suite.survey.take()
-            while self._goes_on() and not self.soaked.failures:
-                self._round(suite, before)
-                self.soaked.seed += 1
+            self._go_on(suite)
         except KeyboardInterrupt:
             self.soaked.interrupted = True
             self._say("interrupted: cleaning up")
@@ -99,6 +98,18 @@ class Soak:
         self._count()
         self._say(str(self.soaked))
         return self.soaked
+
+    def _go_on(self, suite: Suite) -> None:
+        before = suite.survey.take()
+        try:
+            self._subject(suite)  # raises Blocked if Ganeti does not load the provider
+            while self._goes_on() and not self.soaked.failures:
+                self._round(suite, before)
+                self.soaked.seed += 1
+        except Blocked as found:
+            # Sequences stand on nothing: a script that cannot be called is the provider's fault.
+            self._fail("a provider that Ganeti can call", suite.redact(str(found)))
+            suite.survey.clear(suite.survey.left_since(before))
 
     def _goes_on(self) -> bool:
         return time.monotonic() - self._started < self._seconds
@@ -172,18 +183,19 @@ class Soak:
             self._say(str(self.soaked))
 
 
-def soak(request: Request, seconds: float, reports: Mapping[str, str]) -> int:
+def soak(session: ConformanceSession, seconds: float, reports: Mapping[str, str]) -> int:
     """Soak a provider from the command line and return the exit status.
 
-    0: nothing was found, however long it lasted; 1: something was; 3: it could not run. Ctrl-C
-    and SIGTERM end it in order.
+    0: nothing was found, however long it lasted; 1: something was, or Ganeti cannot call the
+    provider at all; 3: it could not run. Ctrl-C and SIGTERM end it in order.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # This is no initialization of a plugin, although pytest is not further than that.
     warnings.simplefilter("ignore", HypothesisSideeffectWarning)
     try:
-        soaked = Soak(request, seconds, Path.cwd(), _say).run()
-    except CannotRun as reason:
+        session.expect_runnable()
+        soaked = Soak(session.request, seconds, Path.cwd(), _say).run()
+    except (CannotRun, NodeError) as reason:
         _say(f"could not run: {reason}")
         return ExitCode.COULD_NOT_RUN
     if "json" in reports:

@@ -42,7 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Soak the provider: 0 if nothing was found, 1 if something was, 3 if it could not run."""
+    """Soak the provider: 0 if nothing was found, 1 if something was, 3 if it could not run.
+
+    Something is found too where Ganeti cannot call the provider at all.
+    """
     options = {
         "provider": str(provider_directory(arguments.directory)),
         "soak": arguments.seconds,
