@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from extstorage.nodes import spec
 from extstorage_conformance import catalogue, configuration
 from extstorage_conformance.configuration import Configuration, ConfigurationError
 from extstorage_conformance.faults.done import Done
-from extstorage_conformance.faults.extent import Extent
+from extstorage_conformance.faults.extent import NAMES, Extent, can_begin_a_name
 from extstorage_conformance.reports import comparison
 from extstorage_conformance.rules import Profile
 from extstorage_conformance.session import SEVERAL_NODES, ConformanceSession
@@ -95,12 +96,14 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="TRIAL",
         action="append",
         default=[],
-        help="of the faults, try only those whose name begins so: 'grow', 'grow fail losetup#1'",
+        help="run the rules ES-CRASH, and of their faults try only those whose name begins so: "
+        "'grow', 'grow fail losetup#1'",
     )
     group.addoption(
         "--extstorage-resume",
         action="store_true",
-        help="leave out the faults that passed before, if the provider is still the same",
+        help="leave out the faults that passed in earlier runs, as long as the provider is the "
+        "same",
     )
     group.addoption(
         "--extstorage-reap",
@@ -164,7 +167,9 @@ def session_from(config: pytest.Config) -> ConformanceSession | None:
         _extent(config, directory, profile),
     )
     previous = _previous_report(options.extstorage_compare)
-    return ConformanceSession(request, profile, _chosen(options.extstorage_rule), previous)
+    # Who names trials wants no rules that make none.
+    words = options.extstorage_rule or (["ES-CRASH"] if options.extstorage_only else [])
+    return ConformanceSession(request, profile, _chosen(words), previous)
 
 
 def _refuse_alone(config: pytest.Config) -> None:
@@ -245,11 +250,12 @@ def _chosen(words: list[str]) -> frozenset[str]:
 
 def _extent(config: pytest.Config, provider: Path, profile: Profile) -> Extent:
     options = config.option
-    done = Done(provider)
-    if options.extstorage_resume:
-        done.resume()
-    elif not hasattr(config, "workerinput"):
-        done.begin()
+    for text in options.extstorage_only:
+        if not can_begin_a_name(text):
+            raise pytest.UsageError(f"no trial's name begins with {text!r}: expected {NAMES}")
+    workerinput = getattr(config, "workerinput", {})
+    run = str(workerinput.get("testrunuid") or uuid.uuid4().hex)
+    done = Done(provider, run, is_resumed=options.extstorage_resume)
     # Who names trials wants them all.
     is_whole = profile is Profile.FULL or bool(options.extstorage_only)
     return Extent(is_whole=is_whole, only=tuple(options.extstorage_only), done=done)

@@ -192,7 +192,8 @@ class ConformanceSession:
 
     def verdict(self) -> Verdict:
         """Return the verdict on the results so far."""
-        return Verdict.of(self.results, was_interrupted=self.was_interrupted)
+        untried = self.request.extent.untried(trial["trial"] for trial in self.reach.trials)
+        return Verdict.of(self.results, was_interrupted=self.was_interrupted, untried=untried)
 
     def result(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Result | None:
         """Return the result that a phase of a rule's test gives, or None if it gives none."""

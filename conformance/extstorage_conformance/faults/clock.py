@@ -6,6 +6,7 @@ import itertools
 from functools import partial
 from typing import TYPE_CHECKING
 
+from extstorage.contract.methods import METHOD_NAMES
 from extstorage_conformance import judge
 from extstorage_conformance.comparison import compare
 from extstorage_conformance.faults import fault, tracing
@@ -77,6 +78,7 @@ def survive_jumps(subject: Subject) -> None:
 
     Raises Violation, Blocked, and NotApplicable if no script looks at the clock.
     """
+    subject.suite.extent.expect_whole(*METHOD_NAMES)
     reads = 0
     for first in range(len(_JUMPS)):
         life = _Life(subject, (*_JUMPS[first:], *_JUMPS[:first]))

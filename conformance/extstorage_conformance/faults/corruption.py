@@ -33,6 +33,7 @@ def survive_corruption(subject: Subject) -> None:
 
     Raises Violation, Blocked, and NotApplicable if the provider keeps no notes.
     """
+    subject.suite.extent.expect_whole("attach", "detach")
     neighbour = _living(subject)
     notes = _notes(_living(subject))
     if not notes:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from extstorage_conformance.journal import state_directory
@@ -13,43 +16,85 @@ if TYPE_CHECKING:
     from extstorage_conformance.faults.trial import Trial
 
 _LARGEST = 10_000_000
+_BROKEN = "broken "
+"""Before the name of a trial that no longer passes; methods are called otherwise."""
+_NOT_THE_PROVIDER = {"__pycache__", ".pytest_cache"}
 
 
+@dataclass
 class Done:
-    """The passed trials of one provider, one name a line.
+    """The passed trials of one provider, one name a line; the first line names the run.
 
-    A provider whose files have changed is another one: what passed before says nothing.
+    A provider whose files have changed is another one: what passed before says nothing. They are
+    read when the first trial is looked up, so a run without any pays nothing.
+
+    Attributes:
+        provider: The provider's directory.
+        run: What the workers of one run have in common, and no other run has.
+        is_resumed: Whether what passed before counts.
     """
 
-    def __init__(self, provider: Path) -> None:
-        directory = state_directory().parent / "sweeps"
-        self._path = directory / f"{provider.name}-{_fingerprint(provider)}"
-        self._names: set[str] = set()
+    provider: Path
+    run: str
+    is_resumed: bool = False
 
     def begin(self) -> None:
-        """Forget what passed before."""
-        self._path.unlink(missing_ok=True)
+        """Forget what passed in other runs, unless this one resumes them."""
+        if self.is_resumed:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._path.open("a+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # one worker of a run begins for all
+            file.seek(0)
+            if file.readline() != f"run {self.run}\n":
+                file.truncate(0)
+                file.write(f"run {self.run}\n")
 
-    def resume(self) -> None:
-        """Take over what passed before."""
-        if self._path.exists():
-            self._names = set(self._path.read_text(encoding="utf-8").splitlines())
+    @property
+    def names(self) -> set[str]:
+        """The names of the trials that passed before, and need not be tried."""
+        return self._passed if self.is_resumed else set()
 
     def has(self, trial: Trial) -> bool:
         """Return whether ``trial`` passed before."""
-        return trial.name in self._names
+        return trial.name in self.names
 
-    def note(self, trial: Trial) -> None:
-        """Note that ``trial`` has passed."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Appended whole: the workers of one run share the file.
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(trial.name + "\n")
+    def note(self, trial: Trial, *, passed: bool) -> None:
+        """Note what came of ``trial``, if that is news."""
+        if passed != (trial.name in self._passed):
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Appended whole: the workers of one run share the file.
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(f"{'' if passed else _BROKEN}{trial.name}\n")
+
+    @cached_property
+    def _passed(self) -> set[str]:
+        passed: set[str] = set()
+        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
+        for line in lines:
+            if line.startswith(_BROKEN):
+                passed.discard(line.removeprefix(_BROKEN))
+            else:
+                passed.add(line)
+        return passed
+
+    @cached_property
+    def _path(self) -> Path:
+        directory = state_directory().parent / "sweeps"
+        return directory / f"{self.provider.name}-{_fingerprint(self.provider)}"
 
 
 def _fingerprint(provider: Path) -> str:
     digest = hashlib.sha256(str(provider).encode())
     for path in sorted(provider.rglob("*")):
-        if path.is_file() and path.stat().st_size < _LARGEST and "__pycache__" not in path.parts:
-            digest.update(str(path.relative_to(provider)).encode() + b"\0" + path.read_bytes())
+        if _NOT_THE_PROVIDER.isdisjoint(path.parts):
+            digest.update(str(path.relative_to(provider)).encode() + b"\0" + _content(path))
     return digest.hexdigest()[:16]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        is_small = path.is_file() and path.stat().st_size < _LARGEST
+        return path.read_bytes() if is_small else b""
+    except OSError:  # gone meanwhile: an editor's, or a log's
+        return b""

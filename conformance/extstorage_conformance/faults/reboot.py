@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from extstorage.host.call import Call
-    from extstorage_conformance.faults.boundary import Boundary
+    from extstorage_conformance.faults.extent import Extent
     from extstorage_conformance.faults.scenes import Scene
     from extstorage_conformance.subject import Subject
 
@@ -30,30 +30,47 @@ def survive_reboot(subject: Subject) -> None:
     """
     if not (subject.node.has_power_switch or subject.configuration.hooks["reboot"]):
         raise NotApplicable("this node cannot be switched off, and there is no hook reboot")
+    extent = subject.suite.extent
+    extent.begin()
     killed = list(_killed(subject))
+    if not killed and subject.reach.skipped:
+        return
+    if not killed:
+        raise NotApplicable("none of the scripts changes anything where it is to be killed")
     _reboot(subject)
     for scene, trial, call in killed:
         try:
             _judge_back(scene)
         except Violation as violation:
-            raise told(violation, f"{trial.name} and a reboot", trial, call) from None
+            _note(extent, trial, passed=False)
+            raise told(violation, trial.name, trial, call) from None
+        _note(extent, trial, passed=True)
+
+
+def _note(extent: Extent, trial: Trial, *, passed: bool) -> None:
+    if extent.done is not None:
+        extent.done.note(trial, passed=passed)
 
 
 def _killed(subject: Subject) -> Iterator[tuple[Scene, Trial, Call]]:
-    for method in filter(subject.uses, _METHODS):
-        for boundary in _chosen(subject, method):
+    extent = subject.suite.extent
+    for method in filter(extent.wants_method, filter(subject.uses, _METHODS)):
+        for trial in filter(extent.wants, _trials(subject, method)):
+            if extent.done is not None and extent.done.has(trial):
+                subject.reach.skipped += 1
+                continue
             scene = scenes.scene_of(subject, method)
             scene.ready()
-            trial = Trial(method, fault.signalled(boundary, signal.SIGKILL))
             traced = tracing.run(subject, scene.invocation(), trial.fault)
             subject.reach.note(Tried(trial, traced.call, traced.fired), traced.call.seconds)
             yield scene, trial, traced.call
 
 
-def _chosen(subject: Subject, method: str) -> list[Boundary]:
+def _trials(subject: Subject, method: str) -> Iterator[Trial]:
     calls = recorded_calls(subject, method)
     leaving = list(calls.leaving())
-    return leaving if subject.suite.extent.is_whole else leaving[len(leaving) // 2 :][:1]
+    for boundary in leaving if subject.suite.extent.is_whole else leaving[len(leaving) // 2 :][:1]:
+        yield Trial(method, fault.signalled(boundary, signal.SIGKILL), reboot=True)
 
 
 def _reboot(subject: Subject) -> None:

@@ -101,6 +101,7 @@ def sweep(
     try, Blocked when a step before a trial fails.
     """
     extent, reach = subject.suite.extent, subject.reach
+    extent.begin()
     of_suite = _sweeps.setdefault(subject.suite, Sweep())
     tried: list[Tried] = []
     for method in methods:
@@ -135,7 +136,9 @@ def attempts(
             subject.reach.know(recorded.calls)
             for trial in filter(extent.wants, trials(recorded)):
                 if trial.name not in of_suite.tried:
-                    of_suite.tried[trial.name] = attempt(scene, trial)
+                    started = time.monotonic()
+                    tried = of_suite.tried[trial.name] = attempt(scene, trial)
+                    subject.reach.note(tried, time.monotonic() - started)
                 yield of_suite.tried[trial.name]
 
 
@@ -154,8 +157,8 @@ def _try_all(scene: Scene, trials: list[Trial], extent: Extent, reach: Reach) ->
                 raise
             break  # what a broken trial left stands in the way of the next
         reach.note(tried, time.monotonic() - started)
-        if tried.violation is None and extent.done is not None:
-            extent.done.note(trial)
+        if extent.done is not None:
+            extent.done.note(trial, passed=tried.violation is None)
         broken += tried.violation is not None
         yield tried
         if broken >= _WORST:

@@ -21,16 +21,21 @@ _MESSAGE = 160
 
 @dataclass(frozen=True)
 class Trial:
-    """What a fault is tried on; ``opposite``: afterwards the call that takes the method back."""
+    """What a fault is tried on.
+
+    ``opposite``: afterwards the call that takes the method back; ``reboot``: the power is cut.
+    """
 
     method: str
     fault: Fault
     opposite: bool = False
+    reboot: bool = False
 
     @property
     def name(self) -> str:
         """What ``--only`` takes: ``grow fail losetup#2``."""
-        return f"{self.method} {self.fault.name}" + (", taken back" if self.opposite else "")
+        after = ", taken back" if self.opposite else ", and a reboot" if self.reboot else ""
+        return f"{self.method} {self.fault.name}{after}"
 
 
 @dataclass(frozen=True)

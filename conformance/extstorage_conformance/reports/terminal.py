@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from extstorage_conformance.faults.extent import NAMES
 from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reports.verdict import ExitCode, Verdict
 
@@ -41,6 +42,9 @@ def lines(verdict: Verdict, *, provider: str, release: str, profile: str) -> Ite
         yield f"{result.id} {result.outcome}: {result.message}"
     yield from _blocked(verdict)
     yield from _counts(verdict)
+    if verdict.exit_code is ExitCode.COULD_NOT_RUN:
+        for text in verdict.untried:
+            yield f"no trial's name begins with {text!r}: expected {NAMES}"
     yield f"{provider} {_sentence(verdict)} Ganeti {release}, profile {profile}"
 
 
@@ -69,6 +73,8 @@ def _sentence(verdict: Verdict) -> str:
         return "DOES NOT CONFORM to"
     if verdict.was_interrupted:
         return "COULD NOT BE JUDGED (the run was interrupted) for"
+    if verdict.untried:
+        return "COULD NOT BE JUDGED (no trial has the name that was given) for"
     if not verdict.exercised("MUST"):
         return "COULD NOT BE JUDGED (no MUST rule was exercised) for"
     return "COULD NOT BE JUDGED (errors of the suite itself) for"

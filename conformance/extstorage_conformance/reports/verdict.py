@@ -41,16 +41,25 @@ class Verdict:
     results: tuple[Result, ...]
     was_interrupted: bool = False
     """Whether rules are left that nobody has looked at."""
+    untried: tuple[str, ...] = ()
+    """What the user wants tried, and no trial is called so."""
 
     @classmethod
-    def of(cls, results: Iterable[Result], *, was_interrupted: bool = False) -> Verdict:
+    def of(
+        cls,
+        results: Iterable[Result],
+        *,
+        was_interrupted: bool = False,
+        untried: tuple[str, ...] = (),
+    ) -> Verdict:
         """Return the verdict on ``results``, of which several may be of one rule."""
         gravest: dict[str, Result] = {}
         for result in results:
             known = gravest.get(result.id)
             if known is None or _gravity(result) < _gravity(known):
                 gravest[result.id] = result
-        return cls(tuple(gravest[rule_id] for rule_id in sorted(gravest)), was_interrupted)
+        ordered = tuple(gravest[rule_id] for rule_id in sorted(gravest))
+        return cls(ordered, was_interrupted, untried)
 
     def with_outcome(self, *outcomes: Outcome, level: str | None = None) -> list[Result]:
         """Return the results with one of ``outcomes``, of ``level`` if it is given."""
@@ -77,7 +86,7 @@ class Verdict:
             return ExitCode.COULD_NOT_RUN
         if self.with_outcome(Outcome.BLOCKED):
             return ExitCode.DOES_NOT_CONFORM
-        return ExitCode.CONFORMS
+        return ExitCode.COULD_NOT_RUN if self.untried else ExitCode.CONFORMS
 
     @property
     def word(self) -> str:

@@ -45,13 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TRIAL",
         action="append",
         default=[],
-        help="of the faults of ES-CRASH, try all whose name begins so, and no other: grow, "
-        "'grow fail losetup#1' (repeatable)",
+        help="run the rules ES-CRASH (or those of --rule), and of their faults try all whose name "
+        "begins so, and no other: grow, 'grow fail losetup#1' (repeatable)",
     )
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="leave out the faults that passed before, as long as the provider is the same",
+        help="leave out the faults that passed before, as long as the provider is the same; a "
+        "whole sweep without this begins anew",
     )
     parser.add_argument(
         "--parameter",
