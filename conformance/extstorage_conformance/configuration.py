@@ -12,10 +12,14 @@ import os
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from extstorage.contract.names import RESERVED_PARAMETERS, is_parameter_name
 from extstorage.contract.releases import release
 from extstorage_conformance.violation import CannotRun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FILE_NAME = "conformance.toml"
 
@@ -130,6 +134,7 @@ NODES = {
 }
 TABLES = {"run": RUN, "capabilities": CAPABILITIES, "sizes": SIZES, "hooks": HOOKS, "nodes": NODES}
 _FREE_TABLES = ("parameters", "other_pool", "secrets", "invalid_values", "waivers")
+_TABLES_OF_PARAMETERS = _FREE_TABLES[:-1]
 
 
 @dataclass(frozen=True)
@@ -235,6 +240,9 @@ def parse(data: dict[str, Any], where: str) -> Configuration:
         for table, options in TABLES.items()
     }
     _check_values(checked, where)
+    _check_sizes(checked["sizes"], data.get("sizes", {}), f"{where}: [sizes]")
+    for table in _TABLES_OF_PARAMETERS:
+        _check_parameters(data.get(table, {}), f"{where}: [{table}]")
     return Configuration(
         **checked,
         parameters=_strings(data.get("parameters", {}), f"{where}: [parameters]"),
@@ -265,6 +273,11 @@ def _options(content: dict[str, Any], options: dict[str, Option], where: str) ->
 
 
 def _check_values(checked: dict[str, dict[str, Any]], where: str) -> None:
+    if not checked["run"]["releases"]:
+        raise ConfigurationError(
+            f"{where}: [run] releases is empty: name those that the provider is made for, or"
+            " leave it out"
+        )
     for name in checked["run"]["releases"]:
         try:
             release(name)
@@ -278,9 +291,50 @@ def _check_values(checked: dict[str, dict[str, Any]], where: str) -> None:
     timeout = checked["run"]["script_timeout"]
     if timeout < 1:
         raise ConfigurationError(f"{where}: [run] script_timeout must be positive, not {timeout}")
-    for key, value in checked["sizes"].items():
+
+
+def _check_sizes(sizes: dict[str, int], said: dict[str, Any], where: str) -> None:
+    for key, value in sizes.items():
         if value < (0 if key == "maximum" else 1):
-            raise ConfigurationError(f"{where}: [sizes] {key} must be positive, not {value}")
+            raise ConfigurationError(f"{where} {key} must be positive, not {value}")
+    default, maximum = sizes["default"], sizes["maximum"]
+    if default < sizes["minimum"]:
+        raise ConfigurationError(
+            f"{where} default is {default}, below minimum, which is {sizes['minimum']}: tests make"
+            " volumes of the default size"
+        )
+    if maximum and default > maximum:
+        raise ConfigurationError(
+            f"{where} default is {default}, above maximum, which is {maximum}: tests make volumes"
+            " of the default size"
+        )
+    if "large" in said and sizes["large"] <= default:
+        raise ConfigurationError(
+            f"{where} large is {sizes['large']}, not above default, which is {default}: tests grow"
+            " a volume from the one to the other"
+        )
+
+
+def expect_parameter(name: str) -> None:
+    """Raise ConfigurationError for a name whose value would never reach a provider."""
+    if name.lower() in RESERVED_PARAMETERS:
+        raise ConfigurationError(
+            f"{name} is no parameter of a provider's: Ganeti keeps the name for itself, and sends"
+            " no such parameter"
+        )
+    if not is_parameter_name(name.lower()):
+        raise ConfigurationError(
+            f"{name!r} is no name of a parameter: no script can read its variable; expected a"
+            " letter, then letters, digits and _"
+        )
+
+
+def _check_parameters(names: Iterable[str], where: str) -> None:
+    for name in names:
+        try:
+            expect_parameter(name)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{where}: {error}") from None
 
 
 def _strings(content: dict[str, Any], where: str) -> dict[str, str]:

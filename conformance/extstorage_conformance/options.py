@@ -11,7 +11,11 @@ import pytest
 from extstorage.contract.releases import release as known_release
 from extstorage.nodes import spec
 from extstorage_conformance import catalogue, configuration
-from extstorage_conformance.configuration import Configuration, ConfigurationError
+from extstorage_conformance.configuration import (
+    Configuration,
+    ConfigurationError,
+    expect_parameter,
+)
 from extstorage_conformance.faults.done import Done
 from extstorage_conformance.faults.extent import NAMES, Extent, can_begin_a_name
 from extstorage_conformance.reports import comparison
@@ -217,6 +221,10 @@ def given_parameters(config: pytest.Config) -> dict[str, str]:
         name, separator, value = word.partition("=")
         if not (name and separator):
             raise pytest.UsageError(f"{word!r} is no parameter: expected NAME=VALUE")
+        try:
+            expect_parameter(name)
+        except ConfigurationError as error:
+            raise pytest.UsageError(str(error)) from None
         given[name] = value
     return given
 

@@ -16,6 +16,7 @@ from extstorage.nodes.node import NodeError
 from extstorage_conformance import timings
 from extstorage_conformance.devices import METER
 from extstorage_conformance.faults.reach import Reach
+from extstorage_conformance.inventory.places import expect_inventory_directories
 from extstorage_conformance.nodeset import LOCAL
 from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reports import failure
@@ -100,6 +101,7 @@ class ConformanceSession:
         """Return the run on these nodes, started when the first rule needs it; raises CannotRun."""
         if nodes not in self._suites:
             self._suites[nodes] = Suite(self.request, nodes)
+            expect_inventory_directories(self._suites[nodes])
         return self._suites[nodes]
 
     def _suite_for(self, rule: Rule | None) -> Suite:

@@ -67,6 +67,27 @@ def test_parameters_that_are_missing_are_named(stranger: Workbench) -> None:
 
 
 @needs_devices
+def test_parameters_that_ganeti_never_sends_are_not_proposed(stranger: Workbench) -> None:
+    parameters = stranger.provider / "parameters.list"
+    parameters.write_text(parameters.read_text() + "size how large\npo-ol where\n")
+
+    run = stranger.run(rules=("ES-DISC-02", "ES-ATTACH-01"))
+
+    assert "--parameter directory=VALUE --parameter layout=VALUE" in run.output
+    assert "--parameter size" not in run.output
+    assert "--parameter po-ol" not in run.output
+
+
+@pytest.mark.parametrize("name", ["size", "po ol"])
+def test_parameter_that_ganeti_never_sends_is_a_usage_error(stranger: Workbench, name: str) -> None:
+    for more in ((), (f"--extstorage-adopt={stranger.directory / 'adopted.toml'}",)):
+        run = stranger.run(f"--extstorage-parameter={name}=3", *more)
+
+        assert run.exit_code == pytest.ExitCode.USAGE_ERROR, run.output
+        assert name in run.output
+
+
+@needs_devices
 def test_what_a_good_provider_does_is_written_down(stranger: Workbench) -> None:
     written = adopted(stranger, POOL, rules=("ES-DISC-02", "ES-CREATE-07"))
 

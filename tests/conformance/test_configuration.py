@@ -85,8 +85,16 @@ def test_what_is_said_counts(tmp_path: Path) -> None:
         ("[run]\nscript_timeout = 0", "[run] script_timeout must be positive, not 0"),
         ("[run]\ninventory_directories = [1]", "inventory_directories must be a list of strings"),
         ("[run]\nreleases = [3.0]", "releases must be a list of strings, not [3.0]"),
+        ("[run]\nreleases = []", "[run] releases is empty: name those"),
+        ("[sizes]\nminimum = 33", "[sizes] default is 32, below minimum, which is 33"),
+        ("[sizes]\nmaximum = 31", "[sizes] default is 32, above maximum, which is 31"),
+        ("[sizes]\nlarge = 32", "[sizes] large is 32, not above default, which is 32"),
+        ('[parameters]\nsize = "3"', "[parameters]: size is no parameter of a provider's"),
+        ('[other_pool]\nProvider = "x"', "[other_pool]: Provider is no parameter"),
+        ('[secrets]\naccess = {env = "A"}', "[secrets]: access is no parameter"),
+        ('[parameters]\n"po ol" = "x"', "[parameters]: 'po ol' is no name of a parameter"),
         ('[run]\nreleases = ["4.0"]', "[run] releases: unknown Ganeti release '4.0'"),
-        ("[parameters]\nsize = 3", "[parameters]: size must be a string, not 3"),
+        ("[parameters]\nroom = 3", "[parameters]: room must be a string, not 3"),
         ("[other_pool]\npool = 3", "[other_pool]: pool must be a string, not 3"),
         ('[invalid_values]\npool = "x"', "[invalid_values]: pool must be a list of strings"),
         ('[secrets]\nkey = "x"', '[secrets]: key must be {env = "VARIABLE"}'),
@@ -166,6 +174,10 @@ def test_parameters_of_the_command_line_come_on_top() -> None:
     loaded = parse({"parameters": {"pool": "a", "user": "u"}}, "here")
 
     assert loaded.with_parameters({"pool": "b"}).parameters == {"pool": "b", "user": "u"}
+
+
+def test_large_that_is_not_said_contradicts_nothing() -> None:
+    assert parse({"sizes": {"default": 8192}}, "here").sizes["default"] == 8192
 
 
 def test_secret_is_not_given_on_the_command_line() -> None:

@@ -1,4 +1,4 @@
-"""The hook that lists the back end's objects."""
+"""The hook that lists the back end's objects, and the directories where they may lie."""
 
 from __future__ import annotations
 
@@ -22,3 +22,16 @@ def test_a_row_that_is_padded_anew_is_the_same_object(workbench: Workbench) -> N
     run = workbench.run(rules=("ES-IDEM-02",))
 
     assert run.outcome("ES-IDEM-02") == "passed", run.output
+
+
+def test_a_directory_that_is_nowhere_is_told(workbench: Workbench) -> None:
+    configuration = workbench.provider / "conformance.toml"
+    text = configuration.read_text()
+    configuration.write_text(text.replace('{run_directory}/pool2"]', '{run_directory}/pol"]', 1))
+    assert configuration.read_text() != text
+
+    run = workbench.run(rules=("ES-CREATE-01",))
+
+    assert run.exit_code == 3, run.output
+    assert "inventory_directories names {run_directory}/pol, where there is no" in run.output
+    assert "INTERNALERROR" not in run.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from extstorage.contract.names import RESERVED_PARAMETERS, is_parameter_name
 from extstorage.lint import ProviderSource, variables
 
 if TYPE_CHECKING:
@@ -13,12 +14,16 @@ if TYPE_CHECKING:
 
 
 def known_parameters(provider_directory: Path) -> dict[str, str]:
-    """Return the parameters that a provider knows, each with where it was found."""
+    """Return the parameters that a provider knows, each with where it was found.
+
+    Without those that Ganeti never sends, whatever the provider declares: nobody can give them.
+    """
     source = ProviderSource.read(provider_directory)
     declared, read = variables.declared_parameters(source), variables.read_parameters(source)
     return {
         name: _found(declared=name in declared, read=name in read)
         for name in [*declared, *sorted(read - set(declared))]
+        if is_parameter_name(name.lower()) and name.lower() not in RESERVED_PARAMETERS
     }
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis.errors import HypothesisSideeffectWarning
 
 from extstorage.nodes.node import NodeError
+from extstorage_conformance.inventory.places import expect_inventory_directories
 from extstorage_conformance.model.machine import Search, keep_files_in
 from extstorage_conformance.model.script import script
 from extstorage_conformance.model.shorten import seen_again, shorten
@@ -100,6 +101,7 @@ class Soak:
         return self.soaked
 
     def _go_on(self, suite: Suite) -> None:
+        expect_inventory_directories(suite)
         before = suite.survey.take()
         try:
             self._subject(suite)  # raises Blocked if Ganeti does not load the provider
