@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from extstorage.contract.releases import release as known_release
+from extstorage.host.recognition import why_no_provider
 from extstorage.nodes import spec
 from extstorage_conformance import catalogue, configuration
 from extstorage_conformance.configuration import (
@@ -203,6 +204,9 @@ def _provider_directory(given: str) -> Path:
     directory = Path(given).absolute()
     if not directory.is_dir():
         raise pytest.UsageError(f"the provider {given} is not a directory")
+    reason = why_no_provider(directory)
+    if reason:
+        raise pytest.UsageError(reason)
     return directory
 
 

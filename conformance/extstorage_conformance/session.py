@@ -327,9 +327,13 @@ def _check_machine(provider_directory: Path) -> None:
 
 
 def _uses_loop_devices(provider_directory: Path) -> bool:
-    return any(
-        b"losetup" in content or b"loop-control" in content
-        for path in provider_directory.rglob("*")
-        if path.is_file() and path.stat().st_size < _LARGEST_SCRIPT_BYTES
-        for content in [path.read_bytes()]
-    )
+    contents = map(_script, provider_directory.rglob("*"))
+    return any(b"losetup" in content or b"loop-control" in content for content in contents)
+
+
+def _script(path: Path) -> bytes:
+    try:
+        is_small = path.is_file() and path.stat().st_size < _LARGEST_SCRIPT_BYTES
+        return path.read_bytes() if is_small else b""
+    except OSError:  # gone meanwhile: an editor's
+        return b""

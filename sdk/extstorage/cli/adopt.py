@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extstorage.cli.arguments import provider_directory
+from extstorage.cli.arguments import provider_to_read
 from extstorage.cli.errors import UsageError
 from extstorage.cli.suite import run_pytest
 
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Observe the provider, run the suite, write the file; 1 if there is nothing to adopt."""
-    directory = provider_directory(arguments.directory)
+    directory = provider_to_read(arguments.directory)
     output = Path(arguments.output or directory / _FILE).absolute()
     _check(output, force=arguments.force)
     options = {

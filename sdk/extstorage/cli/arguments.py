@@ -24,9 +24,9 @@ def provider_directory(given: str) -> Path:
 
 
 def provider_to_read(given: str) -> Path:
-    """Return a provider's directory for a command that reads all of it; raises UsageError.
+    """Return a provider's directory for a command that works on all of it; raises UsageError.
 
-    What has nothing of a provider's may be as large as ``/``.
+    What has nothing of a provider's may be as large as ``/``, or a project around a provider.
     """
     directory = provider_directory(given)
     reason = why_no_provider(directory)

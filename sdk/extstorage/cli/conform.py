@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
-from extstorage.cli.arguments import provider_directory
+from extstorage.cli.arguments import provider_to_read
 from extstorage.cli.errors import CannotRun
 from extstorage.cli.suite import run_pytest
 
@@ -90,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the suite; see cli.suite for the exit status."""
     options = {
-        "provider": str(provider_directory(arguments.directory)),
+        "provider": str(provider_to_read(arguments.directory)),
         "profile": arguments.profile,
         "config": arguments.config,
         "nodes": arguments.nodes,

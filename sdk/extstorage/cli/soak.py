@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from extstorage.cli.arguments import provider_directory
+from extstorage.cli.arguments import provider_to_read
 from extstorage.cli.suite import run_pytest
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     Something is found too where Ganeti cannot call the provider at all.
     """
     options = {
-        "provider": str(provider_directory(arguments.directory)),
+        "provider": str(provider_to_read(arguments.directory)),
         "soak": arguments.seconds,
         "seed": arguments.seed,
         "nodes": arguments.nodes,

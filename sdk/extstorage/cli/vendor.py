@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extstorage import __version__, vendoring
-from extstorage.cli.arguments import provider_directory
+from extstorage.cli.arguments import provider_to_read
 from extstorage.cli.errors import FAILED, UsageError, reason
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the copy, or say where it differs from this version's runtime."""
-    directory = provider_directory(arguments.directory)
+    directory = provider_to_read(arguments.directory)
     if not arguments.check:
         try:
             vendoring.vendor(directory, arguments.language)

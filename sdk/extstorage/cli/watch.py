@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extstorage.cli.arguments import provider_directory
+from extstorage.cli.arguments import provider_to_read
 from extstorage.cli.errors import CANNOT_RUN
 from extstorage.contract.methods import METHOD_NAMES
 
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Judge once, then after each change; 0 after Ctrl-C, 2 or 3 if the first run cannot be."""
-    directory = provider_directory(arguments.directory)
+    directory = provider_to_read(arguments.directory)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="extstorage-watch-") as scratch:
         judge = _Judge(directory, _options(arguments), Path(scratch, "report.json"))
