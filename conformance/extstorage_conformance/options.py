@@ -130,6 +130,18 @@ def add_options(parser: pytest.Parser) -> None:
     )
 
 
+def typed(config: pytest.Config, name: str) -> str:
+    """Return an option as its user types it: ``extstorage conform`` has shorter names."""
+    # Only that command leaves all conftest.py out.
+    return f"--{name}" if config.option.noconftest else f"--extstorage-{name}"
+
+
+def no_such_rule(config: pytest.Config, rule_id: str) -> pytest.UsageError:
+    """Return the error for an id that no rule has."""
+    command = "extstorage rules" if config.option.noconftest else "--extstorage-rules"
+    return pytest.UsageError(f"no rule has the id {rule_id}: {command} lists them")
+
+
 def report_files(config: pytest.Config) -> dict[str, str]:
     """Return the file of each report that is wanted; raises UsageError for one that cannot be."""
     wanted = {
@@ -137,17 +149,18 @@ def report_files(config: pytest.Config) -> dict[str, str]:
     }
     for name, path in wanted.items():
         if Path(path).is_dir() or not Path(path).absolute().parent.is_dir():
-            raise pytest.UsageError(f"--extstorage-{name}={path}: expected a file to write")
+            raise pytest.UsageError(f"{typed(config, name)}={path}: expected a file to write")
     return wanted
 
 
-def _previous_report(path: str | None) -> dict[str, Any] | None:
+def _previous_report(config: pytest.Config) -> dict[str, Any] | None:
+    path = config.option.extstorage_compare
     if path is None:
         return None
     try:
         return comparison.load(path)
     except comparison.ComparisonError as error:
-        raise pytest.UsageError(f"--extstorage-compare={path}: {error}") from None
+        raise pytest.UsageError(f"{typed(config, 'compare')}={path}: {error}") from None
 
 
 def session_from(config: pytest.Config) -> ConformanceSession | None:
@@ -168,13 +181,13 @@ def session_from(config: pytest.Config) -> ConformanceSession | None:
         _worker(config),
         profile,
         options.extstorage_seed,
-        _nodes(options.extstorage_nodes),
+        _nodes(config),
         _extent(config, directory, profile),
     )
-    previous = _previous_report(options.extstorage_compare)
+    previous = _previous_report(config)
     # Who names trials wants no rules that make none.
     words = options.extstorage_rule or (["ES-CRASH"] if options.extstorage_only else [])
-    return ConformanceSession(request, profile, _chosen(words), previous)
+    return ConformanceSession(request, profile, _chosen(config, words), previous)
 
 
 def _refuse_alone(config: pytest.Config) -> None:
@@ -186,12 +199,13 @@ def _refuse_alone(config: pytest.Config) -> None:
             raise pytest.UsageError(f"{option} needs --extstorage-provider=DIR")
 
 
-def _nodes(text: str | None) -> str | None:
+def _nodes(config: pytest.Config) -> str | None:
+    text: str | None = config.option.extstorage_nodes
     try:
         if text is not None:
             spec.parse(text)
     except spec.SpecError as error:
-        raise pytest.UsageError(f"--extstorage-nodes: {error}") from None
+        raise pytest.UsageError(f"{typed(config, 'nodes')}: {error}") from None
     return text
 
 
@@ -252,11 +266,11 @@ def _release(config: pytest.Config, loaded: Configuration) -> str:
         raise pytest.UsageError(str(error)) from None
 
 
-def _chosen(words: list[str]) -> frozenset[str]:
+def _chosen(config: pytest.Config, words: list[str]) -> frozenset[str]:
     rule_ids = [rule_id for word in words for rule_id in catalogue.of_group(word) or [word]]
     unknown = catalogue.unknown(rule_ids)
     if unknown:
-        raise pytest.UsageError(f"no rule has the id {unknown[0]}: --extstorage-rules lists them")
+        raise no_such_rule(config, unknown[0])
     return frozenset(rule_ids)
 
 

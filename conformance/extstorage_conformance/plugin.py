@@ -15,7 +15,12 @@ import pytest
 from extstorage_conformance import catalogue, checks
 from extstorage_conformance.collector import CANNOT_RUN, ResultCollector
 from extstorage_conformance.faults.progress import show_progress
-from extstorage_conformance.options import add_options, report_files, session_from
+from extstorage_conformance.options import (
+    add_options,
+    no_such_rule,
+    report_files,
+    session_from,
+)
 from extstorage_conformance.outcome import Outcome, Result
 from extstorage_conformance.reap import reap
 from extstorage_conformance.reports import comparison, json_report, terminal
@@ -43,7 +48,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Print the catalogue, or reap dead runs, instead of running tests, when asked to."""
     rule_id = config.option.extstorage_rules
     if rule_id is not None:
-        return _print_rules(rule_id or None, as_json=config.option.extstorage_json == "-")
+        return _print_rules(config, rule_id or None)
     # Before pytest_configure, so there is no session in the stash yet.
     if config.option.extstorage_reap and (session := session_from(config)) is not None:
         request = session.request
@@ -57,10 +62,10 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     return None
 
 
-def _print_rules(rule_id: str | None, *, as_json: bool) -> int:
+def _print_rules(config: pytest.Config, rule_id: str | None) -> int:
     if rule_id is not None and catalogue.unknown([rule_id]):
-        raise pytest.UsageError(f"no rule has the id {rule_id}: --extstorage-rules lists them")
-    if as_json:
+        raise no_such_rule(config, rule_id)
+    if config.option.extstorage_json == "-":
         text = catalogue.as_json(rule_id)
     else:
         text = catalogue.table() if rule_id is None else catalogue.explanation(rule_id)

@@ -167,7 +167,7 @@ class Suite:
         )
         if completed.exit_code != 0:
             lines = completed.stderr.decode(errors="backslashreplace").strip().splitlines()
-            last = (lines or ["no message"])[-1]
+            last = (lines or [f"exit status {completed.exit_code}, no message"])[-1]
             where = f" on {node.name}" if len(self.nodes) > 1 else ""
             raise CannotRun(f"hook {name} of the configuration failed{where}: {last}")
         return completed.stdout.decode(errors="backslashreplace")

@@ -35,3 +35,14 @@ def test_a_directory_that_is_nowhere_is_told(workbench: Workbench) -> None:
     assert run.exit_code == 3, run.output
     assert "inventory_directories names {run_directory}/pol, where there is no" in run.output
     assert "INTERNALERROR" not in run.output
+
+
+def test_hook_that_fails_without_a_word_is_told_with_its_status(workbench: Workbench) -> None:
+    configuration = workbench.provider / "conformance.toml"
+    text = configuration.read_text()
+    configuration.write_text(text.replace("\n[hooks]\n", '\n[hooks]\nsetup = "exit 7"\n', 1))
+
+    run = workbench.run(rules=("ES-CREATE-01",))
+
+    assert run.exit_code == 3, run.output
+    assert "hook setup of the configuration failed: exit status 7, no message" in run.output

@@ -40,7 +40,7 @@ def _declared(subject: Subject, wanted: Callable[[Release], bool]) -> list[str]:
     found = [name for name in names if wanted(release(name))]
     if not found:
         shown = ", ".join(names)
-        raise NotApplicable(f"[run] releases of conformance.toml names no such release: {shown}")
+        raise NotApplicable(f"no such release is declared, in [run] releases: only {shown}")
     return found
 
 

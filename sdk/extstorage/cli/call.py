@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import tempfile
 import uuid
@@ -19,7 +20,6 @@ from extstorage.host.errors import BlockDeviceError, MethodNotProvided, OpExecEr
 from extstorage.nodes.local import LocalNode
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -126,7 +126,10 @@ def _check_method(method: str, variables: Mapping[str, str], ganeti: Release) ->
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: expected seconds, 60 or 0.5")
     return seconds

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage.cli.arguments import provider_to_read
-from extstorage.cli.errors import CannotRun
+from extstorage.cli.errors import CannotRun, UsageError
 from extstorage.cli.suite import run_pytest
 
 if TYPE_CHECKING:
     import argparse
 
 SUMMARY = "run the conformance suite on a provider"
+_AS_MANY_AS_PROCESSORS = ("auto", "logical")
 _REPORTS = {
     "json": "the report for programs",
     "html": "the report for people, one self-contained page,",
@@ -101,16 +103,27 @@ def run(arguments: argparse.Namespace) -> int:
     given = [f"--extstorage-{name}={value}" for name, value in options.items() if value is not None]
     given += [f"--extstorage-rule={rule}" for rule in arguments.rule]
     given += [f"--extstorage-parameter={word}" for word in arguments.parameter]
-    given += [f"--junitxml={arguments.junit}"] if arguments.junit else []
+    given += _junit(arguments.junit)
     given += [f"--extstorage-only={trial}" for trial in arguments.only]
     given += ["--extstorage-resume"] if arguments.resume else []
     given += ["--extstorage-reap"] if arguments.reap else []
     return run_pytest([*given, *_workers(arguments.workers), *arguments.pytest_arguments])
 
 
+def _junit(file: str | None) -> list[str]:
+    if file is None:
+        return []
+    # pytest would make the directory.
+    if Path(file).is_dir() or not Path(file).absolute().parent.is_dir():
+        raise UsageError(f"--junit={file}: expected a file to write")
+    return [f"--junitxml={file}"]
+
+
 def _workers(number: str | None) -> list[str]:
     if number is None:
         return []
+    if number not in _AS_MANY_AS_PROCESSORS and not (number.isdecimal() and int(number)):
+        raise UsageError(f"-n {number}: expected how many processes, 1 or more, or auto")
     if importlib.util.find_spec("xdist") is None:
         raise CannotRun("-n needs pytest-xdist, which is not installed: pip install pytest-xdist")
     return [f"--numprocesses={number}"]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import re
-from typing import TYPE_CHECKING
 
 from extstorage.cli.arguments import provider_to_read
 from extstorage.cli.suite import run_pytest
-
-if TYPE_CHECKING:
-    import argparse
 
 SUMMARY = "play drawn sequences of calls and races on a provider, for as long as you like"
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -63,5 +60,5 @@ def run(arguments: argparse.Namespace) -> int:
 def _seconds(text: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
     if found is None or not float(found[1]):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: expected 90s, 10m, 2h or 1d")
     return float(found[1]) * _UNITS_S[found[2]]
