@@ -50,10 +50,10 @@ class Done:
                 file.truncate(0)
                 file.write(f"run {self.run}\n")
 
-    @property
-    def names(self) -> set[str]:
-        """The names of the trials that passed before, and need not be tried."""
-        return self._passed if self.is_resumed else set()
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of the trials that passed in other runs, and need not be tried."""
+        return frozenset(self._passed if self.is_resumed else ())
 
     def has(self, trial: Trial) -> bool:
         """Return whether ``trial`` passed before."""
@@ -66,6 +66,7 @@ class Done:
             # Appended whole: the workers of one run share the file.
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(f"{'' if passed else _BROKEN}{trial.name}\n")
+            (self._passed.add if passed else self._passed.discard)(trial.name)
 
     @cached_property
     def _passed(self) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -126,15 +126,20 @@ def attempts(
 ) -> Iterator[Tried]:
     """Yield what came of the trials, by the rule that made them already or else made now.
 
-    What a trial breaks is that rule's to tell. Raises Blocked as ``sweep``.
+    What a trial breaks is that rule's to tell. Those whose script was seen to explain itself in
+    the run that is resumed are left out. Raises Blocked as ``sweep``.
     """
     extent, of_suite = subject.suite.extent, _sweeps.setdefault(subject.suite, Sweep())
+    extent.begin()
     for method in methods:
         if subject.uses(method) and extent.wants_method(method):
             scene = scenes.scene_of(subject, method)
             recorded = of_suite.record(scene, is_whole=extent.is_whole)
             subject.reach.know(recorded.calls)
             for trial in filter(extent.wants, trials(recorded)):
+                if extent.done is not None and extent.done.has(replace(trial, explained=True)):
+                    subject.reach.skipped += 1
+                    continue
                 if trial.name not in of_suite.tried:
                     started = time.monotonic()
                     tried = of_suite.tried[trial.name] = attempt(scene, trial)

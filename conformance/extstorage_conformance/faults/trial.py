@@ -23,19 +23,22 @@ _MESSAGE = 160
 class Trial:
     """What a fault is tried on.
 
-    ``opposite``: afterwards the call that takes the method back; ``reboot``: the power is cut.
+    ``opposite``: afterwards the call that takes the method back; ``reboot``: the power is cut;
+    ``explained``: what the script says is judged, and nothing else.
     """
 
     method: str
     fault: Fault
     opposite: bool = False
     reboot: bool = False
+    explained: bool = False
 
     @property
     def name(self) -> str:
         """What ``--only`` takes: ``grow fail losetup#2``."""
-        after = ", taken back" if self.opposite else ", and a reboot" if self.reboot else ""
-        return f"{self.method} {self.fault.name}{after}"
+        more = {", taken back": self.opposite, ", and a reboot": self.reboot}
+        more[", explained"] = self.explained
+        return f"{self.method} {self.fault.name}{''.join(text for text in more if more[text])}"
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,18 @@ class TestOnly:
         assert {rule["id"].rpartition("-")[0] for rule in run.report["rules"]} == {"ES-CRASH"}
         assert "no trial's name begins with 'setinfo fail nosuch#1'" in run.output
 
+    def test_what_was_explained_is_not_asked_for_again(self, workbench: Workbench) -> None:
+        only = "--extstorage-only=grow fail losetup"
+        first = workbench.run(only, rules=("ES-CRASH-15",))
+        again = workbench.run(only, "--extstorage-resume", rules=("ES-CRASH-15",))
+
+        assert first.outcome("ES-CRASH-15") == "passed", first.output
+        assert again.outcome("ES-CRASH-15") == "passed", again.output
+        assert first.report is not None
+        assert again.report is not None
+        assert first.report["faults"]["trials"]
+        assert again.report["faults"]["trials"] == []
+
     def test_reboots_follow_the_wanted_kills_only_and_once(self, workbench: Workbench) -> None:
         only = ("--extstorage-only=grow kill", "--extstorage-nodes=namespaces:2")
         first = workbench.run(*only, rules=("ES-CRASH-06",))
