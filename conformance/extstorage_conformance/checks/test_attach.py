@@ -12,6 +12,7 @@ from extstorage_conformance.violation import Blocked, NotApplicable, Violation
 if TYPE_CHECKING:
     from extstorage.host.call import Call
     from extstorage_conformance.subject import Subject
+    from extstorage_conformance.volume import Volume
 
 _ATTACH = "lib/storage/extstorage.py ExtStorageDevice.Attach"
 _MAN = "man ganeti-extstorage-interface(7) attach"
@@ -275,16 +276,54 @@ def test_a_removed_volumes_mapping_is_not_returned(subject: Subject) -> None:
         volume.detach()
         volume.given("remove")
     volume.given("create")
-    call = volume.judge_attach()
-    if "(deleted)" in volume.devices.mapping_of(volume.path):
-        raise Violation("a device of the new volume", f"{volume.path} maps a deleted file", call)
-    if subject.configuration.capabilities["zeroed"]:
-        old = volume.devices.nonzero_blocks(volume.path, volume.offsets())
-        judge.holds(not old, "an empty volume", f"{volume.path} shows the old one's data", call)
+    call = _judge_new_storage(volume)
     volume.stamp(generation=2)
     volume.detach()
     volume.attach()
     volume.judge_stamps(call, generation=2)
+
+
+def _judge_new_storage(volume: Volume) -> Call:
+    """Attach what was removed and created again; judge that the device is not the old volume's."""
+    call = volume.judge_attach()
+    if "(deleted)" in volume.devices.mapping_of(volume.path):
+        raise Violation("a device of the new volume", f"{volume.path} maps a deleted file", call)
+    if volume.subject.configuration.capabilities["zeroed"]:
+        old = volume.devices.nonzero_blocks(volume.path, volume.offsets())
+        judge.holds(not old, "an empty volume", f"{volume.path} shows the old one's data", call)
+    return call
+
+
+@rule(
+    "ES-ATTACH-18",
+    Level.MUST,
+    source="derived: migrate --cleanup and a failed failover leave volumes attached elsewhere",
+    profile=Profile.STANDARD,
+    needs=("device",),
+    nodes=2,
+)
+def test_what_another_node_removed_is_not_returned(subject: Subject) -> None:
+    """A volume that another node removed and created again is attached with its new storage.
+
+    Where a node has the old one's mapping still, what is written to it is lost. A provider may
+    refuse to remove what another node has attached.
+    """
+    volume = subject.attached()
+    volume.stamp()
+    other = volume.on(subject.nodes[1])
+    other.attach()
+    volume.detach()
+    if judge.ended(volume.call("remove")).exit_code != 0:
+        return
+    subject.excused = True  # what is left of the old mapping there is no leak of a detach
+    volume.given("create")
+    call = _judge_new_storage(other)
+    other.stamp(generation=2)
+    other.given("detach")
+    for node in (other, volume):
+        node.judge_attach()
+        node.judge_stamps(call, generation=2)
+        node.given("detach")
 
 
 @rule(
