@@ -75,15 +75,36 @@ def test_volume_has_the_new_size(subject: Subject) -> None:
 
 @rule("ES-GROW-02", Level.MUST, source="derived: data safety", needs=("device",))
 def test_old_contents_are_unchanged(subject: Subject) -> None:
-    """Grow leaves everything that was on the volume where it was."""
+    """Grow leaves everything that was on the volume where it was, however often it is grown.
+
+    Also what was written to the space that an earlier grow has added.
+    """
     volume = _to_grow(subject)
-    volume.stamp_for_good()
-    call = volume.given("grow", new_size_mib=_larger_mib(subject))
-    volume.attach()
-    volume.judge_stamps(call)
+    written = _stamp_from(volume, 0)
+    for new_mib in sorted({_larger_mib(subject), 2 * volume.size_mib} - {volume.size_mib}):
+        call = volume.given("grow", new_size_mib=new_mib)
+        volume.attach()
+        volume.judge_stamps(call, offsets=written)
+        volume.detach()
+        volume.attach()
+        volume.judge_stamps(call, offsets=written)
+        old_mib = volume.size_mib
+        volume.disk = replace(volume.disk, size_mib=new_mib)
+        written += _stamp_from(volume, old_mib)
+
+
+def _stamp_from(volume: Volume, start_mib: int) -> list[int]:
+    """Stamp all from ``start_mib`` on, for good, as a given step; return where.
+
+    Raises Blocked when detach and attach lose it.
+    """
+    start = start_mib * stamps.MIB
+    offsets = [start + at for at in stamps.spread(volume.size_mib * stamps.MIB - start)]
+    volume.stamp(offsets=offsets)
     volume.detach()
     volume.attach()
-    volume.judge_stamps(call)
+    volume.given_stamps(offsets=offsets)
+    return offsets
 
 
 @rule("ES-GROW-03", Level.MUST, source=f"{_LU}.Exec", profile=Profile.STANDARD, needs=("device",))
