@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from extstorage_conformance import judge, stamps
 from extstorage_conformance.checks.test_param import invalid_values
 from extstorage_conformance.faults.limits import without_tools, without_writes
+from extstorage_conformance.odd_sizes import beyond_32_bits, odd_and_large
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked, NotApplicable
 
@@ -238,3 +239,40 @@ def test_ganetis_names_are_kept_whole(subject: Subject) -> None:
         size_mib += first.size_mib
         volume = subject.volume(uuid=uuid, index=index, size_mib=size_mib)
         judge.succeeds(volume.call("create"), f"it is another volume than {first.name}")
+
+
+@rule(
+    "ES-CREATE-13",
+    Level.MUST,
+    source=f"{_MAN}; lib/storage/base.py GetActualSize",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_odd_and_large_sizes_are_had(subject: Subject) -> None:
+    """A new volume has the size asked for, to its last block: odd, beyond a GiB, beyond 4 GiB.
+
+    Units of 32 or 1024 MiB, and numbers that are cut off, show at such sizes only. What create
+    refuses, as for want of space, is not judged here.
+    """
+    sizes = [*odd_and_large(subject), *beyond_32_bits(subject)]
+    if not [size_mib for size_mib in sizes if _is_had(subject, size_mib)]:
+        raise Blocked("create refuses all of these sizes", subject.calls[-1])
+
+
+def _is_had(subject: Subject, size_mib: int) -> bool:
+    """Return whether create accepts a size; judge that the volume has all of it then."""
+    volume = subject.volume(size_mib=size_mib)
+    call = volume.call("create")
+    if call.failed:
+        subject.excused |= call.timed_out  # it was killed while it wrote all those zeros
+        return False
+    volume.attach()
+    got = volume.device_mib()
+    judge.holds(got >= size_mib, f"a device of at least {size_mib} MiB", f"{got:g} MiB", call)
+    volume.stamp()
+    volume.detach()
+    volume.attach()
+    volume.judge_stamps(call)
+    volume.detach()
+    volume.given("remove")
+    return True
