@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from extstorage.host.device import read_attach_output
 from extstorage_conformance import judge, stamps
+from extstorage_conformance.neighbours import named_as_its_snapshot
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked, NotApplicable, Violation
 
@@ -218,10 +219,12 @@ def test_device_is_written_and_read_directly(subject: Subject) -> None:
 def test_names_are_matched_exactly(subject: Subject) -> None:
     """Volumes whose names are prefixes of each other get devices of their own, with their own data.
 
-    disk1 answered with disk10's device is the worst fault that real providers have.
+    disk1 answered with the device of disk10, or of disk1.snap, is the worst fault that real
+    providers have.
     """
     uuid = subject.uuid()
     volumes = [subject.attached(uuid=uuid, index=index) for index in (10, 1, 11)]
+    volumes += named_as_its_snapshot(volumes[1])
     numbers = [volume.device_number() for volume in volumes]
     for volume in volumes:
         volume.stamp()
@@ -233,6 +236,9 @@ def test_names_are_matched_exactly(subject: Subject) -> None:
         confused = volume.device_number() in others
         call = subject.calls[-1]
         judge.holds(not confused, f"a device of {volume.name}", "another volume's device", call)
+    for volume in volumes:  # the others are attached, it is not: what is found now is theirs
+        volume.detach()
+        volume.judge_stamps(volume.judge_attach())
 
 
 @rule(

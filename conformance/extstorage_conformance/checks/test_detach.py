@@ -10,6 +10,7 @@ from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked
 
 if TYPE_CHECKING:
+    from extstorage.host.call import Call
     from extstorage_conformance.inventory import Item
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.volume import Volume
@@ -83,18 +84,25 @@ def test_volume_and_data_survive(subject: Subject) -> None:
 def test_other_volumes_stay_attached(subject: Subject) -> None:
     """Detach of one volume leaves all others attached and usable.
 
-    disk10 of a running instance must not go with disk1.
+    disk10 of a running instance must not go with disk1, nor disk1.snap that is being exported;
+    neither when disk1 is detached once more.
     """
     volume, others = neighbours(subject)
-    call = volume.given("detach")
-    for other in others:
-        other.judge_stamps(call)
-        try:
-            other.devices.write(other.path, other.name, [0], generation=2)
-            found = other.devices.mismatches(other.path, other.name, [0], generation=2)
-        except OSError as error:
-            found = [f"{other.path}: {error}"]
-        judge.holds(not found, f"{other.name} to be usable", "; ".join(found), call)
+    for generation in (1, 2):
+        call = volume.given("detach")
+        for other in others:
+            other.judge_stamps(call, generation)
+            _judge_writable(other, call, generation + 1)
+
+
+def _judge_writable(other: Volume, call: Call, generation: int) -> None:
+    """Judge that the attached volume still takes stamps and gives them back."""
+    try:
+        other.devices.write(other.path, other.name, other.offsets(), generation)
+        found = other.devices.mismatches(other.path, other.name, other.offsets(), generation)
+    except OSError as error:
+        found = [f"{other.path}: {error}"]
+    judge.holds(not found, f"{other.name} to be usable", "; ".join(found[:3]), call)
 
 
 @rule(

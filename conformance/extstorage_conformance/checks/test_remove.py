@@ -123,15 +123,28 @@ def test_remove_is_repeated_after_a_failure(subject: Subject) -> None:
 def test_other_volumes_keep_their_data(subject: Subject) -> None:
     """Remove of one volume leaves all others as they are, even if their names begin with its own.
 
-    disk10 must not go with disk1.
+    disk10 must not go with disk1, attached or not; nor disk1.snap, unless remove_with_snapshots
+    says so.
     """
-    volume, others = neighbours(subject)
+    independent = subject.configuration.capabilities["remove_with_snapshots"] == "independent"
+    volume, others = neighbours(subject, snapshot=independent)
     volume.detach()
     for other in others:
         other.stamp_for_good()
         other.detach()
     call = volume.given("remove")
     for other in others:
+        other.judge_attach()
+        other.judge_stamps(call)
+    if volume.call("create").succeeded:  # else the name is not free, which ES-REMOVE-08 judges
+        _judge_attached_ones(others, volume.given("remove"))
+
+
+def _judge_attached_ones(others: list[Volume], call: Call) -> None:
+    """Judge that attached volumes are still attached since ``call``, and there afterwards."""
+    for other in others:
+        other.judge_stamps(call)
+        other.call("detach")
         other.judge_attach()
         other.judge_stamps(call)
 
