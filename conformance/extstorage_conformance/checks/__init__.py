@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 GROUPS = (
     "disc", "lint", "param", "env", "env_failures", "verify", "create", "attach", "detach",
-    "remove", "grow", "setinfo", "snap", "open", "data", "idem", "idem_model", "leak", "multi",
-    "mig", "compat", "conc", "conc_slow", "conc_mixed", "crash", "sec", "sec_seen", "perf",
+    "remove", "grow", "grow_others", "setinfo", "snap", "open", "data", "idem", "idem_model",
+    "leak", "multi", "mig", "compat", "conc", "conc_slow", "conc_mixed", "crash", "sec",
+    "sec_seen", "perf",
 )  # fmt: skip
 
 

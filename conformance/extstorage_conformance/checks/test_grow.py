@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge, stamps
-from extstorage_conformance.neighbours import neighbours
 from extstorage_conformance.odd_sizes import beyond_32_bits, odd_and_large
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked
@@ -27,17 +26,17 @@ def _size_mib(subject: Subject) -> int:
     return subject.configuration.rounded_mib(subject.configuration.sizes["default"])
 
 
-def _larger_mib(subject: Subject) -> int:
-    """Return a size half as large again as that of ``_to_grow``."""
+def larger_mib(subject: Subject) -> int:
+    """Return a size half as large again as that of ``to_grow``."""
     return subject.configuration.rounded_mib(_size_mib(subject) * 3 // 2)
 
 
-def _to_grow(subject: Subject) -> Volume:
+def to_grow(subject: Subject) -> Volume:
     """Return an attached volume: Ganeti attaches before it grows, stopped instance or not."""
     return subject.attached(size_mib=_size_mib(subject))
 
 
-def _mapped_anew_mib(volume: Volume) -> float:
+def mapped_anew_mib(volume: Volume) -> float:
     """Detach and attach as given steps; return the size that the storage has now."""
     volume.detach()
     volume.attach()
@@ -48,7 +47,7 @@ def _given_growth(volume: Volume, new_mib: int) -> float:
     """Grow as a given step; return the size in MiB, or raise Blocked if it is a wrong one."""
     before = volume.device_mib()
     call = volume.given("grow", new_size_mib=new_mib)
-    after = _mapped_anew_mib(volume)
+    after = mapped_anew_mib(volume)
     if not new_mib <= after < new_mib + before:
         raise Blocked(f"grow to {new_mib} MiB gave {after:g} MiB, which ES-GROW-01 judges", call)
     return after
@@ -60,7 +59,7 @@ def test_volume_has_the_new_size(subject: Subject) -> None:
 
     It is the whole size, not the difference; VOL_SIZE is what Ganeti had on record before.
     """
-    volume, new_mib = _to_grow(subject), _larger_mib(subject)
+    volume, new_mib = to_grow(subject), larger_mib(subject)
     before = volume.device_mib()
     call = volume.call("grow", new_size_mib=new_mib)
     if call.exit_code:
@@ -68,7 +67,7 @@ def test_volume_has_the_new_size(subject: Subject) -> None:
         if volume.call("grow", new_size_mib=new_mib).succeeded:
             raise Blocked("grow refuses an attached volume, which ES-GROW-03 judges", call)
     judge.succeeds(call)
-    after = _mapped_anew_mib(volume)
+    after = mapped_anew_mib(volume)
     judge.holds(after >= new_mib, f"at least {new_mib} MiB", f"{after:g} MiB", call)
     # The volume had a whole number of the back end's units: rounding adds less than it had.
     most = new_mib + before
@@ -81,9 +80,9 @@ def test_old_contents_are_unchanged(subject: Subject) -> None:
 
     Also what was written to the space that an earlier grow has added.
     """
-    volume = _to_grow(subject)
+    volume = to_grow(subject)
     written = _stamp_from(volume, 0)
-    for new_mib in sorted({_larger_mib(subject), 2 * volume.size_mib} - {volume.size_mib}):
+    for new_mib in sorted({larger_mib(subject), 2 * volume.size_mib} - {volume.size_mib}):
         call = volume.given("grow", new_size_mib=new_mib)
         volume.attach()
         volume.judge_stamps(call, offsets=written)
@@ -115,13 +114,13 @@ def test_io_goes_on_while_growing(subject: Subject) -> None:
 
     Ganeti grows the disks of running instances, which go on using the device that they have open.
     """
-    volume = _to_grow(subject)
+    volume = to_grow(subject)
     if subject.opens():
         volume.given("open", exclusive=True)
     volume.make_ready()
     volume.attach_again()
     with volume.stream() as stream:
-        call = judge.succeeds(volume.call("grow", new_size_mib=_larger_mib(subject)))
+        call = judge.succeeds(volume.call("grow", new_size_mib=larger_mib(subject)))
     judge.undisturbed(stream, call)
     path = volume.path
     volume.attach()
@@ -136,11 +135,11 @@ def test_attached_device_shows_the_new_size(subject: Subject) -> None:
 
     Nothing else happens before Ganeti wipes the new space or tells the instance of it.
     """
-    volume, new_mib = _to_grow(subject), _larger_mib(subject)
+    volume, new_mib = to_grow(subject), larger_mib(subject)
     call = volume.given("grow", new_size_mib=new_mib)
     volume.attach()
     shown = volume.device_mib()
-    if shown < new_mib and _mapped_anew_mib(volume) < new_mib:
+    if shown < new_mib and mapped_anew_mib(volume) < new_mib:
         raise Blocked("grow did not grow the volume, which ES-GROW-01 judges", call)
     judge.holds(shown >= new_mib, f"a device of {new_mib} MiB", f"{shown:g} MiB", call)
 
@@ -157,7 +156,7 @@ def test_same_size_is_no_error(subject: Subject) -> None:
 
     Ganeti lets an amount of 0 pass, although the man page promises more.
     """
-    volume, new_mib = _to_grow(subject), _larger_mib(subject)
+    volume, new_mib = to_grow(subject), larger_mib(subject)
     _given_growth(volume, new_mib)
     judge.succeeds(subject.run(_to_same_size(volume, new_mib)), "it has that size")
 
@@ -173,7 +172,7 @@ def test_volume_is_never_made_smaller(subject: Subject) -> None:
 
     The recorded size can be behind the real one, as after a grow that failed half-way.
     """
-    volume = subject.attached(size_mib=_larger_mib(subject))
+    volume = subject.attached(size_mib=larger_mib(subject))
     volume.stamp_for_good()
     before = volume.device_mib()
     smaller_mib = _size_mib(subject)
@@ -182,7 +181,7 @@ def test_volume_is_never_made_smaller(subject: Subject) -> None:
         VOL_SIZE=str(smaller_mib // 2)
     )
     for call in (judge.ended(refused), judge.ended(subject.run(stale))):
-        after = _mapped_anew_mib(volume)
+        after = mapped_anew_mib(volume)
         judge.holds(after >= before, f"{before:g} MiB, as before", f"{after:g} MiB", call)
         volume.judge_stamps(call)
 
@@ -199,12 +198,12 @@ def test_grow_is_repeated(subject: Subject) -> None:
 
     The volume's real size decides, not VOL_SIZE, which is what Ganeti believes.
     """
-    volume, new_mib = _to_grow(subject), _larger_mib(subject)
+    volume, new_mib = to_grow(subject), larger_mib(subject)
     first = _given_growth(volume, new_mib)
     if subject.run(_to_same_size(volume, new_mib)).failed:
         raise Blocked("grow refuses the size that there is, which ES-GROW-05 judges")
     call = judge.succeeds(volume.call("grow", new_size_mib=new_mib), "it has that size")
-    second = _mapped_anew_mib(volume)
+    second = mapped_anew_mib(volume)
     judge.holds(second == first, f"{first:g} MiB, as after the first", f"{second:g} MiB", call)
 
 
@@ -217,9 +216,9 @@ def test_grow_is_repeated(subject: Subject) -> None:
 )
 def test_failed_grow_changes_nothing(subject: Subject) -> None:
     """Grow to a size that cannot be had fails and leaves size and data as they were."""
-    volume = _to_grow(subject)
+    volume = to_grow(subject)
     volume.stamp()
-    before = _given_growth(volume, _larger_mib(subject))
+    before = _given_growth(volume, larger_mib(subject))
     volume.given_stamps()
     for new_mib in (_HUGE_MIB, _IMPOSSIBLE_MIB):
         call = judge.ended(volume.call("grow", new_size_mib=new_mib))
@@ -242,7 +241,7 @@ def test_failed_grow_changes_nothing(subject: Subject) -> None:
 )
 def test_new_space_reads_as_zeros(subject: Subject) -> None:
     """The space that grow adds reads as zeros."""
-    volume, new_mib = _to_grow(subject), _larger_mib(subject)
+    volume, new_mib = to_grow(subject), larger_mib(subject)
     _given_growth(volume, new_mib)
     call = subject.calls[-1]
     old_bytes, added_bytes = (
@@ -256,42 +255,10 @@ def test_new_space_reads_as_zeros(subject: Subject) -> None:
     judge.holds(not dirty, "zeros (or capability zeroed = false)", got, call)
 
 
-@rule(
-    "ES-GROW-11",
-    Level.MUST,
-    source="derived: the name is the only identity that Ganeti gives",
-    profile=Profile.STANDARD,
-    needs=("device",),
-)
-def test_other_volumes_keep_size_and_data(subject: Subject) -> None:
-    """Grow of one volume leaves all others as they are, even if their names begin with its own."""
-    volume, others = neighbours(subject)
-    for other in others:
-        other.stamp_for_good()
-    sizes = {other.name: other.device_mib() for other in others}
-    call = volume.call("grow", new_size_mib=_larger_mib(subject))
-    if call.failed:  # it may be so while there is a snapshot, or what has its name
-        others = [other for other in others if not _is_out_of_the_way(other)]
-        call = volume.given("grow", new_size_mib=_larger_mib(subject))
-    for other in others:
-        before, after = sizes[other.name], _mapped_anew_mib(other)
-        judge.holds(after == before, f"{other.name}: {before:g} MiB", f"{after:g} MiB", call)
-        other.judge_stamps(call)
-
-
-def _is_out_of_the_way(other: Volume) -> bool:
-    """Remove a volume, as given steps, if it has a snapshot's name; return whether it has."""
-    if not other.name.endswith(".snap"):
-        return False
-    other.detach()
-    other.given("remove")
-    return True
-
-
 @rule("ES-GROW-12", Level.MUST, source="derived: failure told as success")
 def test_unknown_volume_is_refused(subject: Subject) -> None:
     """Grow of a volume that does not exist fails."""
-    call = subject.volume().call("grow", new_size_mib=_larger_mib(subject))
+    call = subject.volume().call("grow", new_size_mib=larger_mib(subject))
     judge.fails(call, "there is no such volume")
 
 
@@ -308,7 +275,7 @@ def test_other_nodes_see_the_new_size(subject: Subject) -> None:
 
     Also where it was attached all the while, as the target of a migration that failed is.
     """
-    volume, new_mib = _to_grow(subject), _larger_mib(subject)
+    volume, new_mib = to_grow(subject), larger_mib(subject)
     other = volume.on(subject.nodes[1])
     other.attach()
     call = volume.given("grow", new_size_mib=new_mib)
@@ -334,7 +301,7 @@ def test_odd_and_large_sizes_are_had(subject: Subject) -> None:
     Units of 4, 32 or 1024 MiB, and numbers that are cut off, show at such sizes only. sizes.large
     of conformance.toml says what has to be had; more may be refused, as for want of space.
     """
-    volume = _to_grow(subject)
+    volume = to_grow(subject)
     for new_mib in odd_and_large(subject):
         if new_mib > volume.size_mib:
             call = judge.succeeds(volume.call("grow", new_size_mib=new_mib), f"to {new_mib} MiB")
@@ -348,7 +315,7 @@ def test_odd_and_large_sizes_are_had(subject: Subject) -> None:
 
 def _judge_growth(volume: Volume, new_mib: int, call: Call) -> None:
     """Judge that the volume has ``new_mib`` MiB since ``call``, to its last block."""
-    after = _mapped_anew_mib(volume)
+    after = mapped_anew_mib(volume)
     most = volume.subject.configuration.rounded_mib(new_mib)
     judge.holds(new_mib <= after <= most, f"{most} MiB", f"{after:g} MiB", call)
     volume.disk = replace(volume.disk, size_mib=new_mib)
