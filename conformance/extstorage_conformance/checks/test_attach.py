@@ -301,7 +301,7 @@ def _judge_new_storage(volume: Volume) -> Call:
 
 
 @rule(
-    "ES-ATTACH-18",
+    "ES-ATTACH-19",
     Level.MUST,
     source="derived: migrate --cleanup and a failed failover leave volumes attached elsewhere",
     profile=Profile.STANDARD,
