@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FILE_NAME = "conformance.toml"
+RUN_DIRECTORY = "{run_directory}"  # in a value: the directory that a run makes
 
 
 class ConfigurationError(ValueError):
@@ -196,7 +197,7 @@ class Configuration:
     def uses_run_directory(self) -> bool:
         """Whether volumes or records of the back end can lie in the run's own directory."""
         texts = [*self.parameters.values(), *self.run["inventory_directories"]]
-        return any("{run_directory}" in text for text in texts)
+        return any(RUN_DIRECTORY in text for text in texts)
 
     def rounded_mib(self, size_mib: int) -> int:
         """Return ``size_mib`` rounded up as the back end rounds sizes."""
@@ -206,7 +207,7 @@ class Configuration:
 
 def expand(text: str, run_directory: Path) -> str:
     """Return ``text`` with ``{run_directory}`` filled in."""
-    return text.replace("{run_directory}", str(run_directory))
+    return text.replace(RUN_DIRECTORY, str(run_directory))
 
 
 def load(path: Path | None) -> Configuration:

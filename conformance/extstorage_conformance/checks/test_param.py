@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from extstorage.contract.variables import PARAMETER_PREFIX
 from extstorage_conformance import judge
 from extstorage_conformance.comparison import compare
+from extstorage_conformance.configuration import RUN_DIRECTORY, expand
 from extstorage_conformance.life import ordinary
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import NotApplicable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from extstorage.host.call import Call
     from extstorage.lint import ProviderSource
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from extstorage_conformance.volume import Volume
 
 _FILE = "man ganeti-extstorage-interface(7) parameters.list"
+_MAN = "man ganeti-extstorage-interface(7)"
 _CLIENT = "lib/client/gnt_storage.py"
 _OTHER_GENERATION = 2  # of stamps: a volume of the same name has the first
 
@@ -228,3 +232,60 @@ def _judge_data(volume: Volume, call: Call) -> None:
     volume.judge_attach()
     volume.judge_stamps(call)
     volume.detach()
+
+
+@rule(
+    "ES-PARAM-12",
+    Level.MUST,
+    source=f"{_MAN} attach, detach; derived: a directory is moved, and a link stands in its place",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_path_may_lead_through_a_link(subject: Subject) -> None:
+    """Where a path leads through a symbolic link, attach again gives the same, detach undoes it.
+
+    The kernel tells real paths, which are not what the parameter says. Create may refuse such a
+    path. Only parameters with {run_directory} are known to be paths.
+    """
+    with _link_to_the_run_directory(subject) as link:
+        volume = subject.volume(parameters=_through(link, subject))
+        if volume.call("create").failed:
+            raise NotApplicable("create refuses a path with a symbolic link")
+        try:
+            # With the path as it is, it is another rule's finding.
+            compare(
+                lambda: _judge_one_mapping(volume), lambda: _judge_one_mapping(subject.created())
+            )
+        finally:
+            volume.call("detach")
+            volume.call("remove")
+
+
+@contextmanager
+def _link_to_the_run_directory(subject: Subject) -> Iterator[Path]:
+    directory = subject.suite.run_directory
+    link = directory / f"link-{subject.uuid()}"
+    subject.node.shell(f"ln -s . {link.name}", str(directory), {})
+    try:
+        yield link
+    finally:
+        subject.node.shell(f"rm {link.name}", str(directory), {})
+
+
+def _through(link: Path, subject: Subject) -> dict[str, str]:
+    """Return the parameters that are paths in the run's directory, leading through ``link``."""
+    configured = subject.configuration.parameters.items()
+    paths = {name: expand(value, link) for name, value in configured if RUN_DIRECTORY in value}
+    if not paths:
+        raise NotApplicable("no parameter of conformance.toml has {run_directory}")
+    return paths
+
+
+def _judge_one_mapping(volume: Volume) -> None:
+    volume.judge_attach()
+    volume.stamp(offsets=[0])
+    first = volume.path
+    call = volume.judge_attach()
+    judge.holds(volume.path == first, f"{first}, as the first time", volume.path, call)
+    call = judge.succeeds(volume.call("detach"))
+    judge.holds(volume.is_gone(), "no mapping", f"{volume.path} still shows the volume", call)
