@@ -155,13 +155,18 @@ def test_close_leaves_the_volume_attached(subject: Subject) -> None:
     needs=(*_BOTH, "close_stops_writes"),
 )
 def test_close_stops_writes(subject: Subject) -> None:
-    """After close a write to the device is refused.
+    """After close a write to the device is refused, also once attach has been called again.
 
     It keeps an instance that is still alive from writing under the one that
-    took over.
+    took over. Nearly every RPC of Ganeti's attaches: that opens nothing.
     """
     volume = _opened(subject)
-    call = _close(volume)
+    _judge_refuses_writes(volume, _close(volume))
+    volume.attach_again()
+    _judge_refuses_writes(volume, subject.calls[-1])
+
+
+def _judge_refuses_writes(volume: Volume, call: Call) -> None:
     try:
         volume.devices.write(volume.path, volume.name, volume.offsets()[:1])
     except OSError:
