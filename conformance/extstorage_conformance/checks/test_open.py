@@ -242,13 +242,17 @@ def test_open_of_nothing_is_refused(subject: Subject) -> None:
 def test_exclusive_open_is_for_one_node(subject: Subject) -> None:
     """An exclusive open fails while another node has the volume open; attach alone does not.
 
-    Once the other node has closed, or detached without close, it succeeds.
+    Once the other node has closed, or detached without close, it succeeds. What it holds no
+    call on this node frees: close and detach end what their own node has.
     """
     first, second = subject.nodes
     holder = _opened(subject)
     other = holder.on(second)
-    call = other.judge_attach()
+    other.judge_attach()
     judge.fails(other.call("open", exclusive=True), f"{first.name} has it open exclusively")
+    _close_and_attach_anew(other)
+    call = other.call("open", exclusive=True)
+    judge.fails(call, f"{first.name} has it open: close and detach on {second.name} free nothing")
     holder.given("open", exclusive=False)
     judge.fails(other.call("open", exclusive=True), f"{first.name} has it open, shared")
     holder.judge_io(call, 1, holder.offsets()[:2])
@@ -260,3 +264,10 @@ def test_exclusive_open_is_for_one_node(subject: Subject) -> None:
     holder.given("detach")
     judge.succeeds(other.call("open", exclusive=True), f"{first.name} has detached it")
     other.judge_io(subject.calls[-1], 2, other.offsets()[:2])
+
+
+def _close_and_attach_anew(volume: Volume) -> None:
+    if volume.subject.provides("close"):
+        volume.given("close")
+    volume.given("detach")
+    volume.attach()
