@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from extstorage_conformance import judge
+from extstorage_conformance import judge, stamps
 from extstorage_conformance.life import given_attach_tells, ordinary, snapshot_of, through
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked, NotApplicable
@@ -78,27 +79,59 @@ def test_snapshot_is_a_volume_of_its_own_name(subject: Subject) -> None:
 def test_snapshot_is_the_origin_as_it_was(subject: Subject) -> None:
     """The snapshot has a device of its own, that shows what the origin held when it was taken.
 
-    All that was written and synced before, and nothing of what the instance
-    writes while it is exported.
+    All that was written and synced before, up to the end of the device, and nothing of what the
+    instance writes while it is exported. Sizes are whatever the user has said (here no multiple
+    of anything), and a volume that was grown is exported with what it was grown by.
     """
-    origin = subject.attached()
-    offsets = origin.offsets()
+    size_mib = subject.configuration.sizes["default"] + 1
+    origin = subject.attached(size_mib=size_mib + 1 - size_mib % 2)
+    offsets = _up_to_the_end(origin)
     origin.stamp(1, offsets[::2])
     origin.stamp_through_cache(1, offsets[1::2])
     through(origin, "snapshot")
     taken = subject.calls[-1]
-    origin.stamp(generation=2)  # what is copied no sooner than at its first attach shows this
+    origin.stamp(2, offsets)  # what is copied no sooner than at its first attach shows this
     snapshot = snapshot_of(origin)
-    path = snapshot.attach()
+    snapshot.attach()
     own = snapshot.device_number() != origin.device_number()
     judge.holds(own, "a device of its own", f"the origin's, {origin.path}", subject.calls[-1])
-    origin.stamp(generation=3)
+    origin.stamp(3, offsets)
+    _judge_copy(snapshot, origin, offsets, taken)
+    snapshot.detach()
+    snapshot.given("remove")
+    _judge_snapshot_once_grown(origin)
+
+
+def _up_to_the_end(origin: Volume) -> list[int]:
+    """Return offsets over all of the attached device, more of them in its last MiB."""
+    end = int(origin.device_mib() * stamps.MIB) // stamps.BLOCK_BYTES * stamps.BLOCK_BYTES
+    last = {end - stamps.MIB + at for at in stamps.spread(stamps.MIB)}
+    return sorted({*stamps.spread(end), *last})
+
+
+def _judge_snapshot_once_grown(origin: Volume) -> None:
+    size_mib = 2 * origin.size_mib + 1
+    origin.given("grow", new_size_mib=size_mib)
+    origin.disk = replace(origin.disk, size_mib=size_mib)
+    origin.attach()
+    offsets = _up_to_the_end(origin)
+    origin.stamp(1, offsets)
+    through(origin, "snapshot")
+    taken = origin.subject.calls[-1]
+    snapshot = snapshot_of(origin)
+    snapshot.attach()
+    _judge_copy(snapshot, origin, offsets, taken)
+
+
+def _judge_copy(snapshot: Volume, origin: Volume, offsets: list[int], taken: Call) -> None:
+    """Judge that the attached snapshot holds generation 1; one too small is for ES-SNAP-09."""
     try:
-        size = snapshot.devices.size_bytes(path)
-        there = [at for at in offsets if at < size]
-        found = snapshot.devices.mismatches(path, origin.name, there)
+        size = snapshot.devices.size_bytes(snapshot.path)
+        is_too_small = size < snapshot.size_mib * stamps.MIB
+        there = [at for at in offsets if at < size or not is_too_small]
+        found = snapshot.devices.mismatches(snapshot.path, origin.name, there)
     except OSError as error:
-        found = [f"reading {path} failed: {error}"]
+        found = [f"reading {snapshot.path} failed: {error}"]
     judge.holds(not found, "the origin as it was (generation 1)", "; ".join(found[:3]), taken)
 
 
