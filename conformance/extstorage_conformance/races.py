@@ -128,7 +128,7 @@ def _judge(volume: Volume, pair: Pair, calls: dict[str, Call]) -> None:
         _judge_nothing_left(volume, pair, last)
     cascades = volume.subject.configuration.capabilities["remove_with_snapshots"] == "cascades"
     if pair.first == "snapshot" and not (removed and cascades):
-        _judge_snapshot(volume, calls["snapshot"])
+        judge_snapshot(volume, calls["snapshot"])
     judge.succeeds(volume.call("detach"), f"after the race of {pair}")
     judge.succeeds(volume.call("remove"), f"after the race of {pair}")
     _judge_nothing_left(volume, pair, last)
@@ -154,7 +154,11 @@ def _judge_there(volume: Volume, pair: Pair, calls: dict[str, Call]) -> None:
     judge.holds(size >= least, f"{least} MiB after the race of {pair}", f"{size:g} MiB", last)
 
 
-def _judge_snapshot(volume: Volume, call: Call) -> None:
+def judge_snapshot(volume: Volume, call: Call) -> None:
+    """Judge that what ``call`` took of the stamped ``volume`` is what it tells; remove it.
+
+    Raises Violation.
+    """
     snapshot = snapshot_of(volume)
     if call.failed:
         judge.fails(snapshot.call("attach"), "snapshot failed, in a race")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
 from extstorage_conformance.life import ordinary
-from extstorage_conformance.races import LIVES_ON, PAIRS, alone, race
+from extstorage_conformance.races import LIVES_ON, PAIRS, alone, judge_snapshot, race
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.sampling import LONGEST_S, generator_of, held_at, number_of, turns
 from extstorage_conformance.together import (
@@ -87,7 +87,7 @@ def test_calls_for_many_volumes_overlap(subject: Subject) -> None:
     """Calls for different volumes that start at one moment all succeed, each volume with its own.
 
     Sixteen volumes are created, attached, written, grown, detached, attached again and removed,
-    each step for all of them at once.
+    each step for all of them at once; of eight a snapshot is taken, which holds what they do.
     """
     volumes = [subject.volume() for _ in range(_PARALLEL)]
     for _ in turns(subject, 1, 6):
@@ -96,6 +96,8 @@ def test_calls_for_many_volumes_overlap(subject: Subject) -> None:
         _judge_own_devices(volumes, calls)
         for volume in volumes:
             volume.stamp()
+        if subject.uses("snapshot"):
+            _judge_snapshots_at_once(volumes[: _PARALLEL // 2])
         for method in ("setinfo", "grow", "detach"):
             _all(volumes, method)
         calls = _all(volumes, "attach")
@@ -113,6 +115,11 @@ def _all(volumes: list[Volume], method: str) -> list[Call]:
     for call in calls:
         judge.succeeds(call, f"{len(calls)} of them, for different volumes, ran at once")
     return calls
+
+
+def _judge_snapshots_at_once(volumes: list[Volume]) -> None:
+    for volume, call in zip(volumes, _all(volumes, "snapshot"), strict=True):
+        judge_snapshot(volume, call)
 
 
 def _judge_own_devices(volumes: list[Volume], calls: list[Call]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
-from extstorage_conformance.life import ordinary
+from extstorage_conformance.life import ordinary, through
+from extstorage_conformance.races import judge_snapshot
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.sampling import held_at
 from extstorage_conformance.together import killed, patience_s, while_held
@@ -35,7 +36,7 @@ def test_a_slow_call_loses_nothing_of_other_volumes(subject: Subject) -> None:
     """What is done to one volume stays done when a slower call for another began before it.
 
     A list of all volumes that each script reads, changes and writes back loses what was
-    changed meanwhile.
+    changed meanwhile; a scratch volume for all snapshots holds another one's data by then.
     """
     bystander = subject.attached()
     bystander.stamp()
@@ -51,16 +52,28 @@ def test_a_slow_call_loses_nothing_of_other_volumes(subject: Subject) -> None:
 def _judge_changes_during(subject: Subject, method: str, at_s: float, *, patience_s: float) -> None:
     """Hold a script after ``at_s`` seconds; sooner, if it was over by then."""
     for sooner_s in (at_s, at_s / 2, at_s / 4):
+        volume = _ready_for(subject, method)
+        if method == "snapshot":
+            _write_to(volume)
         overlap = while_held(
             subject,
-            ordinary(_ready_for(subject, method), method),
-            lambda: _changed(subject),
+            ordinary(volume, method),
+            lambda: _changed(subject, method),
             at_s=sooner_s,
             patience_s=patience_s,
         )
         _judge_change(*overlap.result, overlap.call)
+        if method == "snapshot":
+            made, _gone = overlap.result
+            _judge_snapshots(volume, made, overlap.call)
         if overlap.held:
             return
+
+
+def _judge_snapshots(slow: Volume, other: Volume, call: Call) -> None:
+    judge.succeeds(call, "meanwhile a snapshot of another volume was taken")
+    judge_snapshot(slow, call)
+    judge_snapshot(other, call)
 
 
 def _ready_for(subject: Subject, method: str) -> Volume:
@@ -70,14 +83,23 @@ def _ready_for(subject: Subject, method: str) -> Volume:
     return subject.attached() if method == "detach" else subject.created()
 
 
-def _changed(subject: Subject) -> tuple[Volume, Volume]:
-    """Create a volume and remove another as given steps; return both."""
+def _changed(subject: Subject, method: str) -> tuple[Volume, Volume]:
+    """Create a volume and remove another as given steps; return both.
+
+    During a snapshot, a snapshot of what was created is taken too.
+    """
     made, gone = subject.created(), subject.created()
-    made.attach()
-    made.stamp()
-    made.detach()
+    _write_to(made)
     gone.given("remove")
+    if method == "snapshot":
+        through(made, method)
     return made, gone
+
+
+def _write_to(volume: Volume) -> None:
+    volume.attach()
+    volume.stamp()
+    volume.detach()
 
 
 def _judge_change(made: Volume, gone: Volume, slow: Call) -> None:
