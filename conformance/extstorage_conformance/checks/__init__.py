@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from extstorage_conformance.rules import Rule
 
 GROUPS = (
-    "disc", "lint", "param", "env", "env_failures", "verify", "create", "attach", "detach",
-    "remove", "grow", "grow_others", "setinfo", "snap", "open", "data", "idem", "idem_model",
-    "leak", "multi", "mig", "compat", "conc", "conc_slow", "conc_mixed", "crash", "sec",
-    "sec_seen", "perf",
+    "disc", "lint", "param", "env", "env_failures", "verify", "create", "attach", "attach_uri",
+    "detach", "remove", "grow", "grow_others", "setinfo", "snap", "open", "data", "idem",
+    "idem_model", "leak", "multi", "mig", "compat", "conc", "conc_slow", "conc_mixed", "crash",
+    "sec", "sec_seen", "perf",
 )  # fmt: skip
 
 

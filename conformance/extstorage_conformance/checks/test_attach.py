@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from extstorage.host.device import read_attach_output
 from extstorage_conformance import judge, stamps
 from extstorage_conformance.neighbours import named_as_its_snapshot
 from extstorage_conformance.rules import Level, Profile, rule
-from extstorage_conformance.violation import Blocked, NotApplicable, Violation
+from extstorage_conformance.violation import Blocked, Violation
 
 if TYPE_CHECKING:
     from extstorage.host.call import Call
@@ -18,19 +17,10 @@ if TYPE_CHECKING:
 _ATTACH = "lib/storage/extstorage.py ExtStorageDevice.Attach"
 _MAN = "man ganeti-extstorage-interface(7) attach"
 _REPEATS = 10
-_HYPERVISORS = ("chroot", "fake", "kvm", "lxc", "xen-hvm", "xen-pvm")  # Ganeti's HYPER_TYPES
 
 
 def _first_line(call: Call) -> str:
     return call.stdout.split("\n")[0]
-
-
-def _uris(call: Call) -> list[str]:
-    """Return the further lines as Ganeti reads them, without the empty one after the last."""
-    if call.undecodable is not None:
-        raise Blocked("attach's output is not UTF-8, which ES-ATTACH-07 judges", call)
-    uris = read_attach_output(call.attach_output(), call.release).uris
-    return [uri for uri in uris if uri]
 
 
 @rule("ES-ATTACH-01", Level.MUST, source=f"{_ATTACH}; {_MAN}", needs=("device",))
@@ -123,45 +113,6 @@ def test_output_is_clean(subject: Subject) -> None:
         expected, pieces = f"the path alone (Ganeti {call.release.name} takes all of it)", [output]
     spoilt = [piece for piece in pieces if piece != piece.strip()]
     judge.holds(not spoilt, expected, ", ".join(repr(piece[:80]) for piece in spoilt[:3]), call)
-
-
-@rule("ES-ATTACH-08", Level.MUST, source=f"{_MAN}; GetUserspaceAccessUri", since="2.13")
-def test_further_lines_are_hypervisor_uris(subject: Subject) -> None:
-    """Every line of attach's output after the first is a hypervisor's name, a colon and a URI.
-
-    Ganeti passes what follows the colon to that hypervisor. From 3.1 on its KVM
-    knows only rbd and gluster.
-    """
-    call = subject.created().given("attach")
-    uris = _uris(call)
-    if not uris:
-        raise NotApplicable("attach prints no line after the first")
-    for uri in uris:
-        hypervisor, _, rest = uri.partition(":")
-        known = hypervisor.lower() in _HYPERVISORS and rest
-        judge.holds(known, f"<{'|'.join(_HYPERVISORS)}>:<uri>", repr(uri[:80]), call)
-        schemes = call.release.kvm_uri_schemes if hypervisor.lower() == "kvm" else ()
-        expected = f"a KVM URI of {' or '.join(schemes)} (Ganeti {call.release.name})"
-        judge.holds(not schemes or rest.split(":")[0] in schemes, expected, repr(uri[:80]), call)
-
-
-@rule(
-    "ES-ATTACH-09",
-    Level.MUST,
-    source=f"{_MAN}; {_ATTACH}",
-    since="2.14",
-    needs=("userspace_only",),
-)
-def test_volume_without_device_has_an_empty_first_line(subject: Subject) -> None:
-    """Attach of a volume that has no block device prints an empty line, then at least one URI.
-
-    Ganeti looks at the first line for a device alone: a URI there is a path that
-    does not exist.
-    """
-    call = subject.created().given("attach")
-    line = _first_line(call)
-    judge.holds(not line, "an empty first line", repr(line[:80]), call)
-    judge.holds(_uris(call), "a URI on the second line", "no further line", call)
 
 
 @rule("ES-ATTACH-10", Level.MUST, source=f"{_ATTACH} ('\\n' gives uris == [''])")
