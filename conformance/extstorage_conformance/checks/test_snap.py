@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _SNAPSHOT = "lib/storage/extstorage.py ExtStorageDevice.Snapshot"
 _EXPORT = "lib/masterd/instance.py ExportInstanceHelper.CreateSnapshots"
 _NEEDS = ("snapshot", "device")
+_MOST_OVERWRITTEN_MIB = 256  # where the smallest volume is large, to keep the rule cheap
 _NOT_SENT = ("VOL_UUID", "VOL_CNAME", "VOL_SIZE")
 
 
@@ -80,8 +81,9 @@ def test_snapshot_is_the_origin_as_it_was(subject: Subject) -> None:
     """The snapshot has a device of its own, that shows what the origin held when it was taken.
 
     All that was written and synced before, up to the end of the device, and nothing of what the
-    instance writes while it is exported. Sizes are whatever the user has said (here no multiple
-    of anything), and a volume that was grown is exported with what it was grown by.
+    instance writes while it is exported, though it be all of the disk. Sizes are whatever the
+    user has said (here no multiple of anything), and a volume that was grown is exported with
+    what it was grown by.
     """
     size_mib = subject.configuration.sizes["default"] + 1
     origin = subject.attached(size_mib=size_mib + 1 - size_mib % 2)
@@ -97,6 +99,9 @@ def test_snapshot_is_the_origin_as_it_was(subject: Subject) -> None:
     judge.holds(own, "a device of its own", f"the origin's, {origin.path}", subject.calls[-1])
     origin.stamp(3, offsets)
     _judge_copy(snapshot, origin, offsets, taken)
+    _overwrite(origin)
+    snapshot.judge_attach()
+    _judge_copy(snapshot, origin, offsets, taken)
     snapshot.detach()
     snapshot.given("remove")
     _judge_snapshot_once_grown(origin)
@@ -107,6 +112,12 @@ def _up_to_the_end(origin: Volume) -> list[int]:
     end = int(origin.device_mib() * stamps.MIB) // stamps.BLOCK_BYTES * stamps.BLOCK_BYTES
     last = {end - stamps.MIB + at for at in stamps.spread(stamps.MIB)}
     return sorted({*stamps.spread(end), *last})
+
+
+def _overwrite(origin: Volume) -> None:
+    """Write to each block of the device: a place for what changes under a snapshot fills up."""
+    end = int(min(origin.device_mib(), _MOST_OVERWRITTEN_MIB) * stamps.MIB) - stamps.BLOCK_BYTES
+    origin.stamp_through_cache(4, range(0, end + 1, stamps.BLOCK_BYTES))
 
 
 def _judge_snapshot_once_grown(origin: Volume) -> None:
