@@ -69,6 +69,8 @@ def test_snapshot_is_unchanged(subject: Subject) -> None:
     through(origin, "snapshot")
     snapshot = snapshot_of(origin)
     snapshot.attach()
+    snapshot.given("detach")
+    snapshot.attach()
     _as_origin(snapshot, origin).given_stamps(1, offsets)
     origin.stamp(2, offsets)
     for new_mib in (larger_mib(subject), 2 * origin.size_mib):
