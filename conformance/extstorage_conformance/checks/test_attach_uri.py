@@ -125,4 +125,4 @@ def _uris_with(volume: Volume, access: str) -> set[str]:
     call = volume.run(attach)
     if call.failed:
         raise Blocked(f"attach failed ({call.fail_reason})", call)
-    return set(_uris(call))
+    return {uri for uri in _uris(call) if uri.partition(":")[0].lower() in _HYPERVISORS}
