@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.mutants.test_matrix import forget_runs
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.conformance.conftest import Workbench
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for loop devices")
+
+
+@pytest.fixture(autouse=True)
+def forgotten(workbench: Workbench) -> Iterator[None]:
+    """Delete what a run keeps when a provider cannot remove what it has made."""
+    yield
+    forget_runs(workbench.directory / "state")
 
 
 def files(directory: Path) -> list[str]:
