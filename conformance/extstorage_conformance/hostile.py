@@ -38,6 +38,11 @@ printf '%s' "$ABOVE" | while IFS= read -r directory; do
     find "$directory/" -mindepth 1 -maxdepth 1 -name "$STRAY*"
 done
 """
+_DELETE_STRAYS = """
+printf '%s' "$ABOVE" | while IFS= read -r directory; do
+    find "$directory/" -mindepth 1 -maxdepth 1 -name "$STRAY*" -exec rm -rf -- {} +
+done
+"""
 
 
 @dataclass(frozen=True)
@@ -112,10 +117,16 @@ class Enclosure:
             str(PurePath(place.replace("{run_directory}", ".")))
             for place in suite.configuration.run["inventory_directories"]
         ]
-        variables = {"STRAY": self.stray, "ABOVE": "".join(f"{path}\n" for path in self._above())}
-        listed = self.subject.node.shell(_OUTSIDE, str(suite.run_directory), variables)
+        listed = self.subject.node.shell(_OUTSIDE, str(suite.run_directory), self._variables())
         lines = listed.stdout.decode(errors="backslashreplace").splitlines()
         return {line for line in lines if not line.startswith(tuple(f"./{each}" for each in own))}
+
+    def delete_strays(self) -> None:
+        """Delete what scripts have made outside of the pool, which their remove may refuse to."""
+        self.subject.node.shell(_DELETE_STRAYS, "/", self._variables())
+
+    def _variables(self) -> dict[str, str]:
+        return {"STRAY": self.stray, "ABOVE": "".join(f"{path}\n" for path in self._above())}
 
     def _above(self) -> list[str]:
         values = self.subject.suite.parameters.values()

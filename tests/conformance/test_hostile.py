@@ -61,3 +61,4 @@ def test_a_name_that_leads_out_of_a_pool_elsewhere(workbench: Workbench, above: 
 
     assert run.outcome("ES-SEC-02") == "failed", run.output
     assert f"{pool.parents[above - 1]}/stray-" in run.rule("ES-SEC-02")["message"]
+    assert not list(pool.parents[above - 1].glob("stray-*"))

@@ -80,6 +80,15 @@ def test_names_lead_nowhere_else(subject: Subject) -> None:
     Ganeti makes harmless names; an administrator's own call may have any.
     """
     bystander, enclosure = _bystander(subject), Enclosure.of(subject)
+    try:
+        call = _use_names(subject, enclosure)
+    finally:
+        enclosure.delete_strays()
+    _judge_unharmed(bystander, call)
+
+
+def _use_names(subject: Subject, enclosure: Enclosure) -> Call:
+    """Call scripts with each of the names; judge that nothing outside the pool changed."""
     before = enclosure.outside()
     methods = ["create", "attach", "remove"]
     if subject.suite.profile is Profile.FULL:
@@ -91,7 +100,7 @@ def test_names_lead_nowhere_else(subject: Subject) -> None:
             changed = sorted(enclosure.outside() ^ before)
             got = f"{method} of {shown(name)} changed {', '.join(changed[:3])}"
             judge.holds(not changed, "nothing changed outside the pool", got, call)
-    _judge_unharmed(bystander, call)
+    return call
 
 
 @rule(
