@@ -19,6 +19,7 @@ from extstorage_conformance.faults.reach import Reach
 from extstorage_conformance.inventory.places import expect_inventory_directories
 from extstorage_conformance.nodeset import LOCAL
 from extstorage_conformance.outcome import Outcome, Result
+from extstorage_conformance.provider_files import content
 from extstorage_conformance.reports import failure
 from extstorage_conformance.reports.verdict import Verdict
 from extstorage_conformance.rules import REGISTRY, Level, Profile, Rule, rule_of
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 LEAK_RULE = "ES-LEAK-02"
 SEVERAL_NODES = "namespaces:3"
 """The nodes of rules that need more than one, if the user names none."""
-
-_LARGEST_SCRIPT_BYTES = 1_000_000
 
 
 @dataclass
@@ -327,13 +326,5 @@ def _check_machine(provider_directory: Path) -> None:
 
 
 def _uses_loop_devices(provider_directory: Path) -> bool:
-    contents = map(_script, provider_directory.rglob("*"))
-    return any(b"losetup" in content or b"loop-control" in content for content in contents)
-
-
-def _script(path: Path) -> bytes:
-    try:
-        is_small = path.is_file() and path.stat().st_size < _LARGEST_SCRIPT_BYTES
-        return path.read_bytes() if is_small else b""
-    except OSError:  # gone meanwhile: an editor's
-        return b""
+    contents = map(content, provider_directory.rglob("*"))
+    return any(b"losetup" in each or b"loop-control" in each for each in contents)

@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from extstorage_conformance.journal import state_directory
+from extstorage_conformance.provider_files import content
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from extstorage_conformance.faults.trial import Trial
 
-_LARGEST = 10_000_000
 _BROKEN = "broken "
 """Before the name of a trial that no longer passes; methods are called otherwise."""
 _NOT_THE_PROVIDER = {"__pycache__", ".pytest_cache"}
@@ -89,13 +89,5 @@ def _fingerprint(provider: Path) -> str:
     digest = hashlib.sha256(str(provider).encode())
     for path in sorted(provider.rglob("*")):
         if _NOT_THE_PROVIDER.isdisjoint(path.parts):
-            digest.update(str(path.relative_to(provider)).encode() + b"\0" + _content(path))
+            digest.update(str(path.relative_to(provider)).encode() + b"\0" + content(path))
     return digest.hexdigest()[:16]
-
-
-def _content(path: Path) -> bytes:
-    try:
-        is_small = path.is_file() and path.stat().st_size < _LARGEST
-        return path.read_bytes() if is_small else b""
-    except OSError:  # gone meanwhile: an editor's, or a log's
-        return b""
