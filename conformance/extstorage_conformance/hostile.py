@@ -89,10 +89,9 @@ class Enclosure:
     def call(self, invocation: Invocation, variable: str, value: str) -> Call:
         """Make the call with ``variable`` of this value; judge that it was data."""
         invocation = invocation.with_variables({variable: value})
-        words = (str(self.copy / invocation.method), *invocation.argv[1:])
         files = self._files
         # Most are refused: what is made is registered after the call, and nothing else.
-        call = self.subject.execute(invocation.replace(argv=words, directory=str(self.copy)))
+        call = self.subject.execute(invocation.in_copy(str(self.copy)))
         self.subject.note(call)
         what = f"{variable}={shown(value)}"
         self.canary.judge(call, what)

@@ -118,10 +118,6 @@ class Suite:
         """Return the inventory of these nodes."""
         return self.survey.of(looks(nodes, named=len(self.nodes) > 1))
 
-    def host_for(self, search_path: Path) -> Host:
-        """Return a host on the first node that finds providers in ``search_path``."""
-        return self.node.host.with_search_path(str(search_path))
-
     def provider(self) -> Provider | BlockDeviceError | UnicodeDecodeError:
         """Return the provider as Ganeti loads it, or Ganeti's reason why it is invalid."""
         return self.node.provider()

@@ -42,6 +42,7 @@ def test_a_name_that_matches_the_providers_own_files(workbench: Workbench) -> No
     message = run.rule("ES-SEC-02")["message"]
     assert "expected: the provider's files to stay" in message
     assert "remove with VOL_NAME='x\\n" in message
+    assert f"cp -aT {workbench.provider} " in run.rule("ES-SEC-02")["replay"]
 
 
 @pytest.mark.parametrize("above", [1, 2])

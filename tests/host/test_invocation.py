@@ -155,3 +155,16 @@ def test_replay_of_a_method_with_a_log_prints(host: Callable[..., Host]) -> None
     given = here.prepare(here.provider("p"), "create", DISK)
     by_hand = subprocess.run(["/bin/sh", "-c", given.replay()], check=True, capture_output=True)
     assert by_hand.stdout == here.run(given).log_bytes
+
+
+def test_replay_of_a_call_in_a_copy_makes_the_copy_again(
+    host: Callable[..., Host], tmp_path: Path
+) -> None:
+    here = host()
+    copy = tmp_path / "gone with its test" / "p"
+    given = here.prepare(here.provider("p"), "attach", DISK).in_copy(str(copy))
+    for _ in range(2):
+        by_hand = subprocess.run(["/bin/sh", "-c", given.replay()], check=True, capture_output=True)
+        assert f"{copy}/attach 0".encode() in by_hand.stdout
+    assert by_hand.stdout == here.run(given).stdout_bytes
+    assert not (copy / "p").exists()

@@ -73,12 +73,9 @@ def test_works_elsewhere_under_another_name(subject: Subject) -> None:
     or runs half, on the first installation that differs.
     """
     copy = subject.suite.copy_of_provider(_OTHER_NAME)
-    other = subject.suite.host_for(copy.parent).provider(copy.name)
 
     def moved(invocation: Invocation) -> Invocation:
-        script = other.script(invocation.method)
-        placed = invocation.replace(provider=other, argv=(script,), directory=other.path)
-        return placed.with_variables(EXTP_PROVIDER=other.name)
+        return invocation.in_copy(str(copy)).with_variables(EXTP_PROVIDER=copy.name)
 
     as_well(subject, moved, as_ganeti_calls)
 

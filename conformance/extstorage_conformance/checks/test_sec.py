@@ -226,6 +226,5 @@ def test_nothing_is_run_from_the_working_directory(subject: Subject) -> None:
     volume = subject.volume()
     for method in filter(subject.uses, ("create", "attach", "grow", "detach", "remove")):
         invocation = ordinary(volume, method)
-        script = str(copy / method)
-        call = subject.run(invocation.replace(argv=(script,), directory=str(copy)))
+        call = subject.run(invocation.in_copy(str(copy)))
         canary.judge(call, "a program of the working directory")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Invocation:
         directory: The working directory: the provider's.
         umask: The file mode creation mask.
         log_file: Where output and errors are appended, or None (attach) for two pipes.
+        copied_from: The provider's directory, if the script is that of a copy made for a test.
     """
 
     provider: Provider
@@ -38,6 +40,7 @@ class Invocation:
     directory: str
     umask: int = 0o077
     log_file: str | None = None
+    copied_from: str | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -68,6 +71,14 @@ class Invocation:
         """Return a copy that inherits exactly this; what Ganeti adds stays."""
         return self.replace(inherited=dict(inherited))
 
+    def in_copy(self, directory: str) -> Invocation:
+        """Return a copy that runs the script in ``directory``, which holds a copy of the provider.
+
+        Such a directory goes with the test that made it: the replay makes it again.
+        """
+        words = (f"{directory}/{self.method}", *self.argv[1:])
+        return self.replace(argv=words, directory=directory, copied_from=self.provider.path)
+
     def replace(self, **fields: object) -> Invocation:
         """Return a copy with other values of the named attributes."""
         return dataclasses.replace(self, **fields)  # type: ignore[arg-type]  # any attribute
@@ -80,6 +91,13 @@ class Invocation:
         variables = [f"{name}={value}" for name, value in sorted(self.environment.items())]
         return (
             # env comes last: a shell after it would correct PWD, which is stale under Ganeti too.
-            f"(cd {shlex.quote(self.directory)} && umask {self.umask:03o} && "
+            f"({self._copying()}cd {shlex.quote(self.directory)} && umask {self.umask:03o} && "
             f"exec env -i {shlex.join(variables)} {shlex.join(self.argv)} </dev/null)"
         )
+
+    def _copying(self) -> str:
+        if self.copied_from is None:
+            return ""
+        words = (self.copied_from, self.directory)
+        parent = str(PurePath(self.directory).parent)
+        return f"mkdir -p {shlex.quote(parent)} && cp -aT {shlex.join(words)} && "
