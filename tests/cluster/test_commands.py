@@ -268,6 +268,13 @@ def test_options_without_meaning_are_refused_by_name(shell: Shell, standing: str
     assert "--paused has no meaning here" in said
 
 
+@pytest.mark.parametrize("words", [("import", "-t", "ext", "-n", "node1"), ("remove",)])
+def test_exports_are_not_planned_with(shell: Shell, words: tuple[str, ...]) -> None:
+    said = shell.refuse(2, "gnt-backup", *words, "--dry-run", "vm")
+
+    assert "--dry-run has no meaning here: a plan runs nothing on the nodes" in said
+
+
 def test_destroy_asks_for_instances_to_be_removed(shell: Shell, standing: str) -> None:
     said = shell.refuse(1, "cluster", "destroy")
 

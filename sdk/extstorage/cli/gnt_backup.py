@@ -63,6 +63,11 @@ def _import_options(line: CommandLine) -> None:
     line.ignored("--identify-defaults")
     line.ignored("--compress", takes_value=True)
     line.refuse("exports are where gnt-backup export put them", "--src-dir", values=1)
+    _refuse_dry_run(line)
+
+
+def _refuse_dry_run(line: CommandLine) -> None:
+    line.refuse("a plan runs nothing on the nodes, which know their exports", "--dry-run")
 
 
 def _import(context: Context) -> None:
@@ -102,7 +107,9 @@ def _remove(context: Context) -> None:
 
 COMMANDS = {
     "export": Command("-n <node> <instance-name>", _export, _export_options),
-    "import": Command("-t ext -n <node> --disk=... <instance-name>", _import, _import_options),
+    "import": Command(
+        "-t ext -n <node> --disk=... <instance-name>", _import, _import_options, dry_run=False
+    ),
     "list": Command("", _list, words=0, locks=0, dry_run=False),
-    "remove": Command("<instance-name>", _remove),
+    "remove": Command("<instance-name>", _remove, _refuse_dry_run, dry_run=False),
 }
