@@ -45,6 +45,16 @@ def given_attach_tells(subject: Subject) -> None:
         raise Blocked("attach accepts a volume that never was, which ES-ATTACH-03 judges", call)
 
 
+def given_lone_life(subject: Subject) -> None:
+    """Make sure that one volume alone can be attached, detached, removed; raises Blocked.
+
+    What becomes of it beside others can be told only then.
+    """
+    volume = subject.attached()
+    volume.detach()
+    volume.given("remove")
+
+
 def snapshot_of(volume: Volume) -> Volume:
     """Return the volume that a snapshot becomes, under the name that Ganeti gives it."""
     return volume.subject.volume(

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What conformance.toml calls: a volume group on a disk of the run's own nodes.
 #
-#   make      make the group and its area, on the first node
+#   make      make the group and its area, or its thin pool, on the first node
 #   join      let this node take part; after each boot
 #   forget    another node, DEAD, is dead for sure
 #   metadata  print what setinfo has said about VOL_NAME
@@ -34,9 +34,15 @@ number() {
 
 case $1 in
 make)
-    start_sanlock
     vgcreate --quiet "$EXTP_GROUP" "$DISK"
-    ./area make "$EXTP_GROUP" 1
+    if [ -n "${EXTP_THIN_POOL-}" ]; then
+        lvcreate --quiet --type thin-pool --size 768m --name "$EXTP_THIN_POOL" "$EXTP_GROUP"
+        # Its volumes activate it. Active by itself it would stay so after them.
+        lvchange --activate n "$EXTP_GROUP/$EXTP_THIN_POOL"
+    else
+        start_sanlock
+        ./area make "$EXTP_GROUP" 1
+    fi
     ;;
 join)
     start_sanlock

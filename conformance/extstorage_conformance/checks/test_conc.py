@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
-from extstorage_conformance.life import ordinary, through
+from extstorage_conformance.life import given_lone_life, ordinary, through
 from extstorage_conformance.races import LIVES_ON, PAIRS, alone, judge_snapshot, race
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.sampling import LONGEST_S, generator_of, held_at, number_of, turns
@@ -52,7 +52,7 @@ def test_attaches_of_one_volume_overlap(subject: Subject) -> None:
         volume.detach()
         judge_nothing_new(subject, before, calls[-1])
 
-    volume.given("attach")
+    volume.attach()
     before = _detached(volume)
     once = volume.given("attach")
     volume.detach()
@@ -71,7 +71,7 @@ def test_attaches_of_one_volume_overlap(subject: Subject) -> None:
 
 def _detached(volume: Volume) -> frozenset[Item]:
     """Detach as a given step; return what is there then."""
-    volume.given("detach")
+    volume.detach()
     return volume.subject.survey.take()
 
 
@@ -89,6 +89,7 @@ def test_calls_for_many_volumes_overlap(subject: Subject) -> None:
     Sixteen volumes are created, attached, written, grown, detached, attached again and removed,
     each step for all of them at once. Of eight more, snapshots are taken at once: each has its own.
     """
+    given_lone_life(subject)
     volumes = [subject.volume() for _ in range(_PARALLEL)]
     for _ in turns(subject, 1, 6):
         _all(volumes, "create")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge, stamps
+from extstorage_conformance.life import given_lone_life
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import NotApplicable
 
@@ -269,6 +270,7 @@ def test_volumes_made_on_two_nodes_at_once(subject: Subject) -> None:
 
     What keeps a map of the array's space without a lock between the nodes gives space away twice.
     """
+    given_lone_life(subject)
     volumes = [subject.volume(node=node) for _ in range(_AT_ONCE) for node in subject.nodes]
     created = _at_once(volumes, "create")
     for call in created:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
 from extstorage_conformance.instance import Instance, as_given
-from extstorage_conformance.life import given_attach_tells
+from extstorage_conformance.life import given_attach_tells, given_lone_life
 from extstorage_conformance.migration import Migration
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Violation
@@ -236,6 +236,7 @@ def test_no_node_keeps_a_volume_to_itself(subject: Subject) -> None:
     at the end.
     """
     given_attach_tells(subject)
+    given_lone_life(subject)
     first, second, third = subject.nodes
     volume = subject.volume(node=first)
     volume.given("create")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
+from extstorage_conformance.life import given_lone_life
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked
 
@@ -34,6 +35,7 @@ def test_the_number_in_a_name_says_nothing(subject: Subject) -> None:
     Each name begins with a UUID of its own, and the number is the disk's place when it was made:
     it says neither which disk it is now nor to what instance it belongs.
     """
+    given_lone_life(subject)
     volumes = [subject.volume(index=index) for index in (1, 1, 0, 1)]
     for volume in volumes:
         judge.succeeds(volume.call("create"), f"{volume.name} is a volume of its own")
@@ -65,6 +67,7 @@ def test_copies_of_a_provider_leave_each_other_alone(subject: Subject) -> None:
     With the same parameters, as when a new release of the provider is tried on the same array:
     each makes, attaches, detaches and removes its own volumes, and those of the other stay.
     """
+    given_lone_life(subject)
     uuid = subject.uuid()
     own = subject.volume(uuid=uuid, index=1)
     with subject.second_copy(_OTHER_NAME) as copy:
@@ -191,6 +194,7 @@ def test_copies_of_a_provider_have_names_of_their_own(subject: Subject) -> None:
 
     Ganeti gives a name once only; but it takes provider and name together for what a disk is.
     """
+    given_lone_life(subject)
     own = subject.volume()
     with subject.second_copy(_OTHER_NAME) as copy:
         others = copy.volume(name=own.name)

@@ -110,8 +110,25 @@ class Volume:
             fail(f"volume {self.name} exists already")
 
     def device(self) -> str:
-        """Return the loop device of the volume, or an empty string."""
-        return run("losetup", "--noheadings", "--output", "NAME", "--associated", self.image)
+        """Return the loop device of the volume on this node, or an empty string."""
+        columns = ("--raw", "--noheadings", "--output", "NAME,BACK-FILE")
+        path = os.path.realpath(self.image)
+        for line in run("losetup", *columns, "--associated", self.image).splitlines():
+            name, _, file = line.partition(" ")
+            if file == path:
+                return name
+        return ""
+
+    def attach(self) -> str:
+        """Attach as the provider's own script does; return the device."""
+        self.image.open("a").close()  # losetup would map it read-only, and say nothing
+        device = self.device()
+        if device:
+            run("losetup", "--set-capacity", device)
+        else:
+            device = run("losetup", "--find", "--show", "--", self.image)
+            run("blockdev", "--setrw", device)
+        return device
 
     def detach(self) -> None:
         """Detach as the provider's own script does, or fail."""
