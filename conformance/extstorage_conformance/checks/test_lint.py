@@ -52,3 +52,15 @@ def test_known_variables_are_read(source: ProviderSource) -> None:
     A misspelt name is always empty.
     """
     judge.no_findings("ES-LINT-06", source)
+
+
+@rule(
+    "ES-LINT-07", Level.SHOULD, source="lib/storage/extstorage.py ES_SEARCH_PATH; lib/pathutils.py"
+)
+def test_own_place_is_not_built_in(source: ProviderSource) -> None:
+    """No script has the directory built in that its provider is installed in.
+
+    $0 says where it is. ES-DISC-07 lets a copy work elsewhere, and sees nothing of this while the
+    provider is also there, where the copy finds the other one's files.
+    """
+    judge.no_findings("ES-LINT-07", source)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from extstorage.lint import layout, parameters, scripts, variables
+from extstorage.lint import layout, parameters, places, scripts, variables
 from extstorage.lint.finding import CannotLint, Finding, Lint
 from extstorage.lint.source import ProviderSource
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["LINTS", "CannotLint", "Finding", "Lint", "ProviderSource", "lint"]
 
 LINTS: dict[str, Lint] = {
-    one.rule: one for module in (layout, scripts, variables, parameters) for one in module.LINTS
+    one.rule: one
+    for module in (layout, scripts, variables, places, parameters)
+    for one in module.LINTS
 }
 """Every rule that needs no execution, by its id."""
 

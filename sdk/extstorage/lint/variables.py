@@ -18,6 +18,7 @@ from extstorage.contract.variables import (
     PARAMETER_PREFIX,
     VARIABLE_NAMES,
 )
+from extstorage.lint import reading
 from extstorage.lint.finding import Lint, Place
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _PREFIX = re.compile(
 _IN_PYTHON = re.compile(r"^(?:EXTP|VOL)_\w*$|(?<=\$)(?:EXTP|VOL)_\w+|(?<=\$\{)(?:EXTP|VOL)_\w+")
 _ASSIGNED = re.compile(r"(?<![\w$-])((?:EXTP|VOL)_\w+)\+?=(?!=)(.*)")
 _READ_INTO = re.compile(r"\b(?:for|local|read)\b((?:\s+[\w-]+)+)")
-_COMMENT = re.compile(r"(?:^|\s)#.*")
 _RUNTIME_PARAMETERS = "extstorage.provider.parameters"
 
 
@@ -64,7 +64,7 @@ class _Names:
 def _names(source: ProviderSource) -> _Names:
     names = _Names()
     for file in source.code:
-        tree = _tree(file)
+        tree = reading.tree(file)
         if tree is None:
             _scan_text(file, names)
         else:
@@ -72,18 +72,8 @@ def _names(source: ProviderSource) -> _Names:
     return names
 
 
-def _tree(file: SourceFile) -> ast.Module | None:
-    if file.language != "python":
-        return None
-    try:
-        return ast.parse(file.content)
-    except (SyntaxError, ValueError):
-        return None  # another Python's: scanned as text
-
-
 def _scan_text(file: SourceFile, names: _Names) -> None:
-    for number, line in enumerate(file.text.splitlines(), start=1):
-        code = _COMMENT.sub("", line)
+    for number, code in reading.lines(file):
         for match in _ASSIGNED.finditer(code):
             # NAME=${NAME:-default} reads what Ganeti sent.
             if match[1] not in match[2]:
@@ -98,20 +88,13 @@ def _scan_text(file: SourceFile, names: _Names) -> None:
 
 def _scan_python(tree: ast.Module, file: SourceFile, names: _Names) -> None:
     kinds = _parameter_kinds(tree)
-    skipped = _docstrings(tree)
+    for line, text in reading.strings(tree):
+        for match in _IN_PYTHON.finditer(text):
+            names.note(match[0], file, line)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in skipped:
-                for match in _IN_PYTHON.finditer(node.value):
-                    names.note(match[0], file, node.lineno)
-        elif isinstance(node, ast.ClassDef):
+        if isinstance(node, ast.ClassDef):
             for name, line in _declared_in(node, kinds):
                 names.note(PARAMETER_PREFIX + name.upper(), file, line)
-
-
-def _docstrings(tree: ast.Module) -> set[int]:
-    """Return the identities of strings that are statements: they are for people."""
-    return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
 
 
 def _parameter_kinds(tree: ast.Module) -> set[str]:
