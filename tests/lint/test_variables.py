@@ -39,6 +39,15 @@ def test_parameter_that_is_not_declared(provider: Path, text: str) -> None:
     assert "does not declare 'cache'" in findings[0].message
 
 
+def test_what_python_warns_of_is_read_without_a_word(
+    provider: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    write(provider, "grow", "#!/usr/bin/python3\nimport re\nre.search('\\d', 'EXTP_CACHE')\n")
+
+    assert found("ES-LINT-05", provider)
+    assert not recwarn.list
+
+
 def test_parameter_in_small_letters(provider: Path) -> None:
     write(provider, "grow", '#!/bin/sh\necho "$EXTP_directory"\n')
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def tree(file: SourceFile) -> ast.Module | None:
     if file.language != "python":
         return None
     try:
-        return ast.parse(file.content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "\d" in a provider's file is none of its user's
+            return ast.parse(file.content)
     except (SyntaxError, ValueError):
         return None
 
