@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -65,6 +66,21 @@ def test_what_stands_on_a_failing_step_is_blocked_not_failed(workbench: Workbenc
     assert run.outcome("ES-ATTACH-01") == "failed"
     assert run.outcome("ES-GROW-02") == "blocked"
     assert "no path to the array" in run.rule("ES-GROW-02")["message"]
+
+
+def test_faults_are_tried_on_storage_that_stays_visible_after_detach(workbench: Workbench) -> None:
+    for method, name in (("detach", "unmap"), ("remove", "delete")):
+        shutil.copy(workbench.provider / method, workbench.provider / name)
+    workbench.replace_script("detach", "#!/bin/sh\nexit 0\n")
+    workbench.replace_script("remove", '#!/bin/sh\n"${0%/*}/unmap" && exec "${0%/*}/delete"\n')
+    path = workbench.provider / "conformance.toml"
+    text = path.read_text(encoding="utf-8")
+    capability = "[capabilities]\nvisible_after_detach = true\n"
+    path.write_text(text.replace("[capabilities]\n", capability), encoding="utf-8")
+
+    run = workbench.run("--extstorage-only=attach", rules=("ES-CRASH-07",))
+
+    assert run.outcome("ES-CRASH-07") == "passed", run.output
 
 
 def test_only_blocked_rules_do_not_make_a_conforming_provider(workbench: Workbench) -> None:

@@ -39,7 +39,7 @@ class Attach(Scene):
 
     def back(self) -> None:
         self.judge_detached(self.volume)
-        judge.holds(self._mappings() == 0, "no mapping after detach", "one is left")
+        self.judge_unmapped()
 
 
 class Detach(Attach):
@@ -56,7 +56,7 @@ class Detach(Attach):
 
     def judge_done(self, call: Call) -> None:
         judge.holds(self.volume.is_gone(), "the device to show the volume no more", "it does", call)
-        judge.holds(self._mappings() == 0, "no mapping after detach", "one is left", call)
+        self.judge_unmapped(call)
 
     def judge_opposite(self) -> None:
         call = self.judge_attached(self.volume)

@@ -80,12 +80,19 @@ class Scene:
         self.judge_mapped_once(call)
         return call
 
-    def judge_mapped_once(self, call: Call) -> None:
+    def judge_mapped_once(self, call: Call | None) -> None:
         """Judge that there are no more mappings than an undisturbed attach makes."""
         found = self._mappings()
         if self._mapped is not None:
             expected = f"{self._mapped} mapping(s) of the volume, as after any attach"
             judge.holds(found <= self._mapped, expected, f"{found}", call)
+
+    def judge_unmapped(self, call: Call | None = None) -> None:
+        """Judge that a detached volume has no mapping; where one stays, that there is no second."""
+        if self.subject.configuration.capabilities["visible_after_detach"]:
+            self.judge_mapped_once(call)
+        else:
+            judge.holds(self._mappings() == 0, "no mapping after detach", "one is left", call)
 
     def note_mappings(self) -> None:
         """Note how many mappings an attach makes that nothing disturbs."""
