@@ -68,6 +68,18 @@ def test_what_stands_on_a_failing_step_is_blocked_not_failed(workbench: Workbenc
     assert "no path to the array" in run.rule("ES-GROW-02")["message"]
 
 
+def test_size_that_create_takes_makes_no_failing_call_succeed(workbench: Workbench) -> None:
+    create = (workbench.provider / "create").read_text(encoding="utf-8")
+    lenient = 'find_volume\n[ "${VOL_SIZE-}" != 0 ] || VOL_SIZE=1\n'
+    workbench.replace_script("create", create.replace("find_volume\n", lenient))
+
+    run = workbench.run(rules=("ES-CREATE-08", "ES-ENV-08", "ES-ENV-09"))
+
+    assert run.outcome("ES-CREATE-08") == "failed"
+    assert run.outcome("ES-ENV-08") == "passed"
+    assert run.outcome("ES-ENV-09") == "passed"
+
+
 def test_faults_are_tried_on_storage_that_stays_visible_after_detach(workbench: Workbench) -> None:
     for method, name in (("detach", "unmap"), ("remove", "delete")):
         shutil.copy(workbench.provider / method, workbench.provider / name)

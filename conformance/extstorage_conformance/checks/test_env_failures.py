@@ -138,9 +138,10 @@ def test_explanations_do_not_scroll_away(subject: Subject) -> None:
 def _failures(subject: Subject, unknown: Volume) -> list[Call]:
     """Make calls that cannot succeed; raises Blocked if all do."""
     calls = [
-        subject.run(unknown.prepare("create").with_variables(VOL_SIZE="0")),
         unknown.call("attach"),
         unknown.call("grow", new_size_mib=2 * unknown.size_mib),
+        # The last one, as it makes the volume if it does succeed.
+        subject.run(unknown.prepare("create").with_variables(VOL_SIZE="0")),
     ]
     failures = [call for call in calls if call.failed]
     if not failures:
