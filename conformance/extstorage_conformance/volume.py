@@ -104,7 +104,7 @@ class Volume:
         """Detach as a given step; raises Blocked, too when the device still shows the volume."""
         call = self.given("detach")
         if not self.is_gone():
-            raise Blocked(f"detach of {self.name} exited 0, but {self.path} still shows it", call)
+            raise Blocked("detach exited 0, and attach's path still shows the volume", call)
 
     def is_gone(self) -> bool:
         """Return whether the last attach's path no longer leads to the volume, after a moment.

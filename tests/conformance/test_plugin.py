@@ -68,6 +68,18 @@ def test_what_stands_on_a_failing_step_is_blocked_not_failed(workbench: Workbenc
     assert "no path to the array" in run.rule("ES-GROW-02")["message"]
 
 
+def test_call_that_blocks_rules_is_shown_if_no_broken_rule_shows_it(workbench: Workbench) -> None:
+    workbench.replace_script("attach", BROKEN_ATTACH)
+
+    told = workbench.run(rules=("ES-ATTACH-01", "ES-GROW-02"))
+    untold = workbench.run(rules=("ES-DISC-02", "ES-GROW-02"))
+
+    assert told.output.count("no path to the array") == 1
+    blocked = untold.output[untold.output.index("blocked, since attach failed") :]
+    assert "no path to the array" in blocked
+    assert "replay: " in blocked
+
+
 def test_size_that_create_takes_makes_no_failing_call_succeed(workbench: Workbench) -> None:
     create = (workbench.provider / "create").read_text(encoding="utf-8")
     lenient = 'find_volume\n[ "${VOL_SIZE-}" != 0 ] || VOL_SIZE=1\n'
@@ -78,6 +90,16 @@ def test_size_that_create_takes_makes_no_failing_call_succeed(workbench: Workben
     assert run.outcome("ES-CREATE-08") == "failed"
     assert run.outcome("ES-ENV-08") == "passed"
     assert run.outcome("ES-ENV-09") == "passed"
+
+
+def test_rules_that_one_step_blocks_are_named_together(workbench: Workbench) -> None:
+    workbench.replace_script("detach", "#!/bin/sh\n")
+
+    run = workbench.run(rules=("ES-DETACH-01", "ES-ATTACH-14", "ES-REMOVE-06"))
+
+    assert "or declare visible_after_detach" in run.rule("ES-DETACH-01")["message"]
+    (line,) = [line for line in run.output.splitlines() if line.startswith("blocked, since")]
+    assert line.endswith("the volume: ES-ATTACH-14, ES-REMOVE-06")
 
 
 def test_faults_are_tried_on_storage_that_stays_visible_after_detach(workbench: Workbench) -> None:

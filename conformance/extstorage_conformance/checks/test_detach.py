@@ -35,7 +35,8 @@ def test_volume_is_no_longer_reached(subject: Subject) -> None:
     volume = subject.attached()
     volume.stamp(offsets=[0])
     call = judge.succeeds(volume.call("detach"))
-    judge.holds(volume.is_gone(), "no mapping", f"{volume.path} still shows the volume", call)
+    expected = "no mapping (or declare visible_after_detach, of storage local to the node)"
+    judge.holds(volume.is_gone(), expected, f"{volume.path} still shows the volume", call)
 
 
 @rule("ES-DETACH-02", Level.MUST, source=_MAN)

@@ -21,6 +21,7 @@ _LETTERS = {
     Outcome.BLOCKED: ("b", "BLOCKED"),
     Outcome.ERROR: ("E", "ERROR"),
 }
+_CALL = "  call: "
 
 
 def status(result: Result) -> tuple[str, str, str]:
@@ -49,11 +50,24 @@ def lines(verdict: Verdict, *, provider: str, release: str, profile: str) -> Ite
 
 
 def _blocked(verdict: Verdict) -> Iterator[str]:
-    by_reason: dict[str, list[str]] = {}
+    by_reason: dict[str, list[Result]] = {}
     for result in verdict.with_outcome(Outcome.BLOCKED):
-        by_reason.setdefault(result.message.partition("\n")[0], []).append(result.id)
-    for reason, rule_ids in by_reason.items():
-        yield f"blocked, since {reason}: {', '.join(rule_ids)}"
+        by_reason.setdefault(result.message.partition("\n")[0], []).append(result)
+    for reason, results in by_reason.items():
+        yield f"blocked, since {reason}: {', '.join(result.id for result in results)}"
+        yield from _untold(verdict, results[0])
+
+
+def _untold(verdict: Verdict, blocked: Result) -> list[str]:
+    """Return the report of the call that blocked a rule, if no broken rule tells of one like it."""
+    report = blocked.message.split("\n")[1:]
+    calls = {line.partition(" after ")[0] for line in report if line.startswith(_CALL)}
+    told = (
+        line
+        for result in verdict.with_outcome(Outcome.FAILED)
+        for line in result.message.split("\n")
+    )
+    return [] if any(line.partition(" after ")[0] in calls for line in told) else report
 
 
 def _counts(verdict: Verdict) -> Iterator[str]:
