@@ -92,6 +92,17 @@ def test_size_that_create_takes_makes_no_failing_call_succeed(workbench: Workben
     assert run.outcome("ES-ENV-09") == "passed"
 
 
+def test_attach_that_finds_nothing_and_exits_0_blocks_no_comparison(workbench: Workbench) -> None:
+    shutil.copy(workbench.provider / "attach", workbench.provider / "map")
+    workbench.replace_script("attach", '#!/bin/sh\n"${0%/*}/map" || printf /dev/mapper/nothing\n')
+
+    run = workbench.run(rules=("ES-ATTACH-03", "ES-DISC-07", "ES-ENV-01"))
+
+    assert run.outcome("ES-ATTACH-03") == "failed"
+    assert run.outcome("ES-DISC-07") == "passed"
+    assert run.outcome("ES-ENV-01") == "passed"
+
+
 def test_rules_that_one_step_blocks_are_named_together(workbench: Workbench) -> None:
     workbench.replace_script("detach", "#!/bin/sh\n")
 
