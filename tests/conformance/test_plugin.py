@@ -103,6 +103,22 @@ def test_attach_that_finds_nothing_and_exits_0_blocks_no_comparison(workbench: W
     assert run.outcome("ES-ENV-01") == "passed"
 
 
+def test_look_up_without_the_pool_is_found_while_both_volumes_are_attached(
+    workbench: Workbench,
+) -> None:
+    attach = (workbench.provider / "attach").read_text(encoding="utf-8")
+    by_name = (
+        "device=$(losetup --list --noheadings --output NAME,BACK-FILE |"
+        """ awk -v end=".$VOL_NAME/image" 'index($2, end) { print $1; exit }')\n"""
+    )
+    workbench.replace_script("attach", attach.replace("device=$(attached_device)\n", by_name))
+
+    run = workbench.run(rules=("ES-PARAM-11",))
+
+    assert run.outcome("ES-PARAM-11") == "failed"
+    assert "a device of its own" in run.rule("ES-PARAM-11")["message"]
+
+
 def test_rules_that_one_step_blocks_are_named_together(workbench: Workbench) -> None:
     workbench.replace_script("detach", "#!/bin/sh\n")
 

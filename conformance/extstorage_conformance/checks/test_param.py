@@ -206,6 +206,7 @@ def test_pools_are_apart(subject: Subject) -> None:
             there.detach()
         _judge_data(here, made)
         if made.succeeded:
+            _judge_both_attached(here, there)
             judge.succeeds(there.call("remove"))
             _judge_data(here, subject.calls[-1])
     finally:
@@ -226,6 +227,17 @@ def _judge_own_blocks(there: Volume) -> None:
     (stamp,) = there.devices.stamps(there.path, [0])
     is_the_others = stamp is not None and stamp.volume == there.name
     judge.holds(not is_the_others, "a volume of its own", "the volume in the other pool", call)
+
+
+def _judge_both_attached(here: Volume, there: Volume) -> None:
+    """Judge that each has a device: a look-up of what is attached may ask for the name alone."""
+    here.judge_attach()
+    call = there.judge_attach()
+    own = here.device_number() != there.device_number()
+    judge.holds(own, "a device of its own", "the device of the volume in the other pool", call)
+    call = judge.succeeds(there.call("detach"))
+    here.judge_stamps(call)
+    here.detach()
 
 
 def _judge_data(volume: Volume, call: Call) -> None:
