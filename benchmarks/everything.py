@@ -24,6 +24,7 @@ _RUNS = (
     ("loopback", "guests:2,nfs"),
     ("lvm", "guests:1,disk=1G"),
     ("lvm", "guests:2,disk=1G"),
+    ("lvm/conformance-thin.toml", "guests:1,disk=1G"),
 )
 _SOAKS = (("loopback", "local"), ("lvm", "guests:1,disk=1G"))
 _POWER_CUTS = ("tests/nodes/test_guests_power.py", "tests/reference_providers/test_lvm_power.py")
@@ -43,7 +44,10 @@ def main() -> int:
 
 
 def _conform(provider: str, nodes: str, profile: str) -> bool:
-    words = ["conform", str(_PROVIDERS / provider), "--profile", profile, "--nodes", nodes]
+    name, _, configuration = provider.partition("/")
+    words = ["conform", str(_PROVIDERS / name), "--profile", profile, "--nodes", nodes]
+    if configuration:
+        words += ["--config", str(_PROVIDERS / provider)]
     status, seconds, report = _extstorage([*words, "-n", "2"])
     counts = report.get("counts", {})
     said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
