@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
-from extstorage_conformance.life import given_lone_life
+from extstorage_conformance.checks.patterns import SNAPSHOT, Pattern
+from extstorage_conformance.life import given_lone_life, ordinary, snapshot_of, through
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Blocked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from extstorage.host.call import Call
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.volume import Volume
@@ -20,6 +23,11 @@ _IDENTITY = "lib/storage/extstorage.py (a disk is its provider and its name)"
 _MOST_DISKS = 16
 _OTHER_NAME = "second_copy"
 _METADATA = "originstname+{}.example.test"
+_LIFE = Pattern(
+    "a life with every method",
+    "create attach open setinfo attach grow attach snapshot snapshot.attach snapshot.open "
+    "snapshot.detach snapshot.remove close detach remove verify",
+)
 
 
 @rule(
@@ -216,37 +224,89 @@ def test_copies_of_a_provider_have_names_of_their_own(subject: Subject) -> None:
 def test_export_chain(subject: Subject) -> None:
     """A running instance is exported again and again, each time as it was when the export began.
 
-    In Ganeti's order: attach, snapshot; attach, open; attach, open, read, attach, detach and
-    remove the snapshot. The instance writes on.
+    In Ganeti's order: attach, snapshot, for each disk; attach, open; and for each disk attach,
+    open, read, attach, detach and remove the snapshot. The instance writes on. The names of the
+    snapshots of its disks, 1 and 10, differ in little.
     """
-    origin = subject.attached()
-    origin.make_ready()
+    uuid = subject.uuid()
+    origins = [subject.attached(uuid=uuid, index=index) for index in (1, 10)]
+    for origin in origins:
+        origin.make_ready()
     for generation in (1, 2):
-        _export(origin, generation)
+        _export(origins, generation)
 
 
-def _export(origin: Volume, generation: int) -> None:
-    subject = origin.subject
-    fixed, busy = origin.offsets(64)[1::2], origin.offsets(64)[::2]
-    origin.stamp(generation, fixed)
-    with origin.stream(busy, idles=True) as stream:
-        origin.attach()
-        snapshot = subject.volume(name=f"{origin.name}.snap")
-        judge.succeeds(
-            origin.call("snapshot", snapshot_name=snapshot.name, snapshot_size_mib=origin.size_mib),
-            f"export {generation}",
-        )
-        taken = subject.calls[-1]
-        origin.stamp(generation + 100, fixed)
-        origin.attach()
-        snapshot.judge_attach()
-        if subject.uses("open"):
-            judge.succeeds(snapshot.call("open", exclusive=True))
-        found = snapshot.devices.mismatches(snapshot.path, origin.name, fixed, generation)
-        judge.holds(not found, f"the data of export {generation}", "; ".join(found[:3]), taken)
-        snapshot.judge_attach()
-        for method in ("detach", "remove"):
-            judge.succeeds(snapshot.call(method), f"export {generation}")
+def _export(origins: list[Volume], generation: int) -> None:
+    running = origins[0]
+    fixed, busy = running.offsets(64)[1::2], running.offsets(64)[::2]
+    for origin in origins:
+        origin.stamp(generation, fixed)
+    with running.stream(busy, idles=True) as stream:
+        for origin in origins:
+            origin.attach()
+            judge.succeeds(origin.run(ordinary(origin, "snapshot")), f"export {generation}")
+        taken = running.subject.calls[-1]
+        for origin in origins:
+            origin.stamp(generation + 100, fixed)
+            origin.attach()
+        for origin in origins:
+            _judge_exported(origin, fixed, generation)
     if stream.errors:
         raise Blocked(f"I/O failed: {stream.errors[0]}, which ES-SNAP-06 judges", taken)
-    origin.judge_stamps(taken, generation + 100, fixed)
+    for origin in origins:
+        origin.judge_stamps(taken, generation + 100, fixed)
+
+
+def _judge_exported(origin: Volume, offsets: list[int], generation: int) -> None:
+    """Judge that the snapshot of ``origin`` is that of this export, and that it can go."""
+    snapshot = snapshot_of(origin)
+    call = snapshot.judge_attach()
+    if origin.subject.uses("open"):
+        judge.succeeds(snapshot.call("open", exclusive=True))
+    found = snapshot.devices.mismatches(snapshot.path, origin.name, offsets, generation)
+    judge.holds(not found, f"the data of export {generation}", "; ".join(found[:3]), call)
+    snapshot.judge_attach()
+    for method in ("detach", "remove"):
+        judge.succeeds(snapshot.call(method), f"export {generation}")
+
+
+@rule(
+    "ES-MULTI-08",
+    Level.MUST,
+    source="derived: a node has disks of many instances, and each call is for one of them",
+    profile=Profile.STANDARD,
+    needs=("device",),
+)
+def test_no_call_is_for_other_volumes(subject: Subject) -> None:
+    """No call for one volume, whatever the method, ends the mapping or the life of another.
+
+    One is attached and not in use at that moment, as when its instance is about to start, and one
+    is detached. What flushes unused maps, or tidies up what nobody seems to own, takes them.
+    """
+    uuid = subject.uuid()
+    idle, stored = (subject.attached(uuid=uuid, index=index) for index in (10, 11))
+    stored.stamp()
+    stored.detach()
+    idle.stamp_for_good()
+    size = idle.device_mib()
+    call = None
+    for call in _life(subject.volume(uuid=uuid, index=1)):
+        idle.judge_stamps(call)
+    found = idle.device_mib()
+    judge.holds(found == size, f"{size:g} MiB, as before", f"{found:g} MiB", call)
+    idle.given("detach")
+    for other in (idle, stored):
+        other.judge_attach()
+        other.judge_stamps(call)
+
+
+def _life(volume: Volume) -> Iterator[Call]:
+    """Yield each call of a life with every method, all of them given steps."""
+    subject = volume.subject
+    snapshot = snapshot_of(volume)
+    for step in _LIFE.steps:
+        method = step.removeprefix(SNAPSHOT)
+        if subject.uses(method) and (step == method or subject.uses("snapshot")):
+            target = volume if step == method else snapshot
+            through(target, method)
+            yield subject.calls[-1]
