@@ -168,9 +168,10 @@ def _to_same_size(volume: Volume, size_mib: int) -> Invocation:
 
 @rule("ES-GROW-06", Level.MUST, source="derived: data safety", needs=("device",))
 def test_volume_is_never_made_smaller(subject: Subject) -> None:
-    """Grow to less than the volume has never cuts anything off, whatever its exit status.
+    """Grow to less than the volume has, or from less, takes nothing off it, failed or not.
 
-    The recorded size can be behind the real one, as after a grow that failed half-way.
+    The recorded size can be behind the real one, as after a grow that failed half-way: VOL_SIZE
+    is not where the data ends, and what lies behind it is neither cut off nor cleared.
     """
     volume = subject.attached(size_mib=larger_mib(subject))
     volume.stamp_for_good()
@@ -183,6 +184,13 @@ def test_volume_is_never_made_smaller(subject: Subject) -> None:
     for call in (judge.ended(refused), judge.ended(subject.run(stale))):
         after = mapped_anew_mib(volume)
         judge.holds(after >= before, f"{before:g} MiB, as before", f"{after:g} MiB", call)
+        volume.judge_stamps(call)
+    for new_mib in (volume.size_mib, 2 * volume.size_mib):
+        behind = volume.prepare("grow", new_size_mib=new_mib).with_variables(
+            VOL_SIZE=str(smaller_mib)
+        )
+        call = judge.ended(subject.run(behind))
+        mapped_anew_mib(volume)
         volume.judge_stamps(call)
 
 
