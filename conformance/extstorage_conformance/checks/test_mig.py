@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from extstorage_conformance import judge
+from extstorage_conformance import judge, stamps
 from extstorage_conformance.instance import Instance, as_given
-from extstorage_conformance.life import given_attach_tells, given_lone_life
+from extstorage_conformance.life import given_attach_tells, given_lone_life, ordinary
 from extstorage_conformance.migration import Migration
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import Violation
 
 if TYPE_CHECKING:
     from extstorage_conformance.subject import Subject
+    from extstorage_conformance.volume import Volume
 
 _MIGRATE = "lib/cmdlib/instance_migration.py TLMigrateInstance"
 _CLEANUPS = 3
@@ -105,13 +106,15 @@ def test_migration_that_is_called_off(subject: Subject) -> None:
 def test_detach_is_for_one_node(subject: Subject) -> None:
     """Detach on one node does nothing to the volume's mapping, and to I/O, on another.
 
-    What takes a volume away from all nodes of the array takes it from the instance.
+    What takes a volume away from all nodes of the array takes it from the instance. The node
+    that detaches knows the volume from before it was grown: what was added stays, too.
     """
     migration = _started(subject)
     instance, source, target = migration.instance, migration.source, migration.target
     with as_given():
         instance.find(target)
     (there,) = instance.on(target)
+    added = _grown(instance.on(source)[0])
     instance.operation = "another node detaches"
     with instance.busy(source):
         judge.succeeds(there.call("detach"))
@@ -119,6 +122,20 @@ def test_detach_is_for_one_node(subject: Subject) -> None:
     path = here.path
     call = here.judge_attach()
     judge.holds(here.path == path, f"{path}, as before", here.path, call)
+    here.judge_stamps(call, offsets=added)
+
+
+def _grown(volume: Volume) -> list[int]:
+    """Grow an attached volume and stamp what is new, as given steps; return the offsets.
+
+    None where it cannot be grown while another node has it attached.
+    """
+    if volume.run(ordinary(volume, "grow")).failed:
+        return []
+    volume.attach()
+    added = [offset + volume.size_mib * stamps.MIB for offset in volume.offsets()]
+    volume.stamp(offsets=added)
+    return added
 
 
 @rule(
