@@ -87,6 +87,11 @@ class Devices:
         size: int = self._ask("size_bytes", path)
         return size
 
+    def sector_bytes(self, path: str) -> int:
+        """Return the size of a logical sector of the block device ``path``."""
+        size: int = self._ask("sector_bytes", path)
+        return size
+
     def write(self, path: str, volume: str, offsets: Iterable[int], generation: int = 1) -> None:
         """Stamp the blocks of device ``path`` at ``offsets``, with direct I/O."""
         self._ask("write", path, volume, list(offsets), generation)

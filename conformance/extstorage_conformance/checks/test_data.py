@@ -295,3 +295,36 @@ def _at_once(volumes: list[Volume], method: str) -> list[Call]:
     for call in calls:
         subject.note(call)
     return calls
+
+
+@rule(
+    "ES-DATA-10",
+    Level.MUST,
+    source="derived: an instance's partition table counts in the sectors that the disk had",
+    profile=Profile.STANDARD,
+    needs=("device",),
+    nodes=2,
+)
+def test_sectors_keep_their_size(subject: Subject) -> None:
+    """A volume's logical sectors have one size: attached again, grown, and on every node.
+
+    The bytes are the same, and an instance that finds sectors of 4096 bytes, not of 512, finds
+    no partition.
+    """
+    volume = subject.attached()
+    size = volume.devices.sector_bytes(volume.path)
+    there = volume.on(subject.nodes[1])
+    _judge_sectors(there, size, there.judge_attach())
+    there.given("detach")
+    call = volume.given("grow", new_size_mib=2 * volume.size_mib)
+    volume.given("detach")
+    for node in (volume, there):
+        node.judge_attach()
+        _judge_sectors(node, size, call)
+        node.given("detach")
+
+
+def _judge_sectors(volume: Volume, size: int, call: Call) -> None:
+    found = volume.devices.sector_bytes(volume.path)
+    expected = f"sectors of {size} bytes on {volume.node.name}, as at first"
+    judge.holds(found == size, expected, f"sectors of {found} bytes", call)

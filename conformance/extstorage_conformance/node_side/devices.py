@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from extstorage_conformance.node_side.guard import DeviceGuard
 
 _BLKDISCARD = 0x1277
+_BLKSSZGET = 0x1268
 _LONGEST_SUSPENSION_S = 5.0  # a living command of device-mapper's takes milliseconds
 
 
@@ -86,6 +87,12 @@ class Devices:
         """Return the size of the block device ``path``."""
         with self.opened(path, os.O_RDONLY) as descriptor:
             return os.lseek(descriptor, 0, os.SEEK_END)
+
+    def sector_bytes(self, path: str) -> int:
+        """Return the size of a logical sector of the block device ``path``."""
+        with self.opened(path, os.O_RDONLY) as descriptor:
+            (size,) = struct.unpack("i", fcntl.ioctl(descriptor, _BLKSSZGET, bytes(4)))
+            return int(size)
 
     def write_blocks(self, path: str, blocks: Iterable[tuple[int, bytes]]) -> None:
         """Write blocks, each given with its offset."""

@@ -75,6 +75,10 @@ class NodeSide:
         """Return a device's size."""
         return self._devices.size_bytes(path)
 
+    def sector_bytes(self, path: str) -> int:
+        """Return the size of a device's logical sector."""
+        return self._devices.sector_bytes(path)
+
     def write(self, path: str, volume: str, offsets: list[int], generation: int) -> None:
         """Stamp blocks."""
         self._devices.write(path, volume, offsets, generation)
