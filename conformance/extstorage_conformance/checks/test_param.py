@@ -9,7 +9,7 @@ from extstorage.contract.variables import PARAMETER_PREFIX
 from extstorage_conformance import judge
 from extstorage_conformance.comparison import compare
 from extstorage_conformance.configuration import RUN_DIRECTORY, expand
-from extstorage_conformance.life import ordinary
+from extstorage_conformance.life import ordinary, snapshot_of
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import NotApplicable
 
@@ -192,7 +192,8 @@ def _live_on(subject: Subject, node: int) -> None:
 def test_pools_are_apart(subject: Subject) -> None:
     """Volumes of one name in two pools are two volumes: no call for one does anything to the other.
 
-    A back end whose names are unique over all its pools may refuse the second one.
+    Attached one after the other or both at once, grown, and copied by snapshot. A back end whose
+    names are unique over all its pools may refuse the second one, or to attach both.
     """
     here = subject.attached()
     there = _in_other_pool(subject, here)
@@ -206,7 +207,7 @@ def test_pools_are_apart(subject: Subject) -> None:
             there.detach()
         _judge_data(here, made)
         if made.succeeded:
-            _judge_both_attached(here, there)
+            _judge_attached_both(here, there)
             judge.succeeds(there.call("remove"))
             _judge_data(here, subject.calls[-1])
     finally:
@@ -222,22 +223,46 @@ def _in_other_pool(subject: Subject, volume: Volume) -> Volume:
     return subject.volume(name=volume.name, parameters=other)
 
 
+def _judge_attached_both(here: Volume, there: Volume) -> None:
+    """Judge calls for ``there`` while ``here`` is attached; both are detached before and after."""
+    here.attach()
+    call = there.call("attach")
+    if call.succeeded:
+        there.path = judge.block_device(call)
+        # A look-up of what is attached may ask for the name alone.
+        own = here.device_number() != there.device_number()
+        judge.holds(own, "a device of its own", "the device of the volume in the other pool", call)
+        size = here.device_mib()
+        for method in filter(there.subject.uses, ("setinfo", "grow", "snapshot")):
+            there.judge_stamps(call, _OTHER_GENERATION)
+            here.judge_stamps(call)
+            call = judge.succeeds(there.run(ordinary(there, method)), "it is a volume of its own")
+        found = here.device_mib()
+        judge.holds(found == size, f"{size:g} MiB, as before", f"{found:g} MiB", call)
+        if there.subject.uses("snapshot"):
+            _judge_snapshot_there(there, call)
+        there.detach()
+    here.judge_stamps(call)
+    here.detach()
+
+
+def _judge_snapshot_there(there: Volume, taken: Call) -> None:
+    """Judge that the other pool has the snapshot, with the data of the volume there."""
+    snapshot = _in_other_pool(there.subject, snapshot_of(there))
+    snapshot.judge_attach()
+    found = snapshot.devices.mismatches(
+        snapshot.path, there.name, there.offsets(), _OTHER_GENERATION
+    )
+    judge.holds(not found, "the data of the volume in its pool", "; ".join(found[:3]), taken)
+    snapshot.given("detach")
+    snapshot.given("remove")
+
+
 def _judge_own_blocks(there: Volume) -> None:
     call = there.judge_attach()
     (stamp,) = there.devices.stamps(there.path, [0])
     is_the_others = stamp is not None and stamp.volume == there.name
     judge.holds(not is_the_others, "a volume of its own", "the volume in the other pool", call)
-
-
-def _judge_both_attached(here: Volume, there: Volume) -> None:
-    """Judge that each has a device: a look-up of what is attached may ask for the name alone."""
-    here.judge_attach()
-    call = there.judge_attach()
-    own = here.device_number() != there.device_number()
-    judge.holds(own, "a device of its own", "the device of the volume in the other pool", call)
-    call = judge.succeeds(there.call("detach"))
-    here.judge_stamps(call)
-    here.detach()
 
 
 def _judge_data(volume: Volume, call: Call) -> None:
