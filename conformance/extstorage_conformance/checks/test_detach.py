@@ -129,6 +129,7 @@ def test_truth_is_told_about_a_device_in_use(subject: Subject) -> None:
         else:
             volume.judge_attach()
             volume.judge_stamps(call)
+            volume.judge_io(call, generation=2)
     call = judge.succeeds(volume.call("detach"), "the device is no longer in use")
     judge.holds(volume.is_gone(), "no mapping", f"{volume.path} still shows the volume", call)
 

@@ -96,11 +96,13 @@ def test_unknown_volume_is_no_error(subject: Subject) -> None:
 def test_remove_is_repeated_after_a_failure(subject: Subject) -> None:
     """A volume that could not be removed while it was in use is removed once it is free.
 
-    Ganeti attaches, detaches and removes again until it works: the first failure
-    must not leave half a volume that none of these accepts.
+    Ganeti attaches, detaches and removes again until it works: the first failure must not leave
+    half a volume that none of these accepts. Until then the volume has its data: it may be in use
+    because the remove was a mistake.
     """
     _given_remove_works(subject)
     volume = subject.attached()
+    volume.stamp()
     volume.attach_again()
     with volume.held():
         first = judge.ended(volume.call("remove"))
@@ -110,6 +112,7 @@ def test_remove_is_repeated_after_a_failure(subject: Subject) -> None:
         volume.call("detach")
         return
     judge.succeeds(volume.call("attach"), "remove failed, so the volume is there")
+    volume.judge_stamps(first)
     judge.succeeds(volume.call("detach"), "the device is no longer in use")
     _judge_gone(volume, judge.succeeds(volume.call("remove"), "the volume is no longer in use"))
 
