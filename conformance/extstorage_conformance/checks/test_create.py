@@ -137,6 +137,29 @@ def test_existing_volume_is_not_harmed(subject: Subject) -> None:
 
 
 @rule(
+    "ES-CREATE-14",
+    Level.MUST,
+    source=f"{_RECREATE} (with other nodes than the disks were made on)",
+    profile=Profile.STANDARD,
+    needs=("device",),
+    nodes=2,
+)
+def test_another_nodes_volume_is_not_harmed(subject: Subject) -> None:
+    """Create never changes the data of a volume of that name that another node has made.
+
+    Whether it is attached there or not: what a node knows by itself of volumes is not enough.
+    """
+    volume = subject.attached()
+    volume.stamp_for_good()
+    elsewhere = volume.on(subject.nodes[1])
+    for _ in ("attached", "detached"):
+        call = judge.ended(elsewhere.call("create"))
+        volume.judge_attach()
+        volume.judge_stamps(call)
+        volume.detach()
+
+
+@rule(
     "ES-CREATE-06", Level.MUST, source=f"derived: success would promise another size; {_RECREATE}"
 )
 def test_existing_volume_of_another_size_is_an_error(subject: Subject) -> None:
