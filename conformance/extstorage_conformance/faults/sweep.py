@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from extstorage_conformance.faults.trial import Trial, Tried
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.suite import Suite
+    from extstorage_conformance.volume import Volume
 
 _SHOWN = 5
 _WORST = 20
 """So many broken trials of one rule are enough: the provider has to be mended first."""
+_ON_THE_POOL = {"create", "remove"}
+"""Methods that change what there is of volumes."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ def sweep(
     extent.begin()
     of_suite = _sweeps.setdefault(subject.suite, Sweep())
     tried: list[Tried] = []
+    bystander = _bystander(subject) if _ON_THE_POOL.intersection(methods) else None
     for method in methods:
         if subject.uses(method) and extent.wants_method(method):
             scene = scenes.scene_of(subject, method)
@@ -118,7 +122,29 @@ def sweep(
     broken = [each for each in tried if each.violation is not None]
     if broken:
         raise _together(broken, len(tried))
+    if bystander is not None:
+        _judge_bystander(bystander, len(tried))
     return tried
+
+
+def _bystander(subject: Subject) -> Volume:
+    """Return a volume with data, detached, that no trial is about; raises Blocked."""
+    bystander = subject.attached()
+    bystander.stamp()
+    bystander.detach()
+    return bystander
+
+
+def _judge_bystander(bystander: Volume, trials: int) -> None:
+    """Judge that trials with other volumes have left one alone, once for all of them.
+
+    What a half-written list of all volumes has lost, no later call for another volume brings back.
+    """
+    try:
+        bystander.judge_stamps(bystander.judge_attach())
+    except Violation as found:
+        where = f", of a volume that none of {trials} trials was about"
+        raise Violation(found.expected + where, found.got, found.call) from None
 
 
 def attempts(
