@@ -1,4 +1,4 @@
-"""The nightly run: every provider, whole, on every kind of node; soak, power cuts.
+"""The nightly run: every provider, whole, on every kind of node; kinds, soak, power cuts.
 
 Prints one row of Markdown for each run, as it ends, and exits with 1 if anything failed. What the
 runs say goes to standard error. ``--profile core --soak 1m`` is the short form, to try it.
@@ -27,6 +27,7 @@ _RUNS = (
     ("lvm/conformance-thin.toml", "guests:1,disk=1G"),
 )
 _SOAKS = (("loopback", "local"), ("lvm", "guests:1,disk=1G"))
+_KINDS = "tests/conformance/test_kinds.py"
 _POWER_CUTS = ("tests/nodes/test_guests_power.py", "tests/reference_providers/test_lvm_power.py")
 
 
@@ -38,6 +39,7 @@ def main() -> int:
     chosen = parser.parse_args()
     print("| what | nodes | result | time |\n| --- | --- | --- | --- |", flush=True)
     good = [_conform(provider, nodes, chosen.profile) for provider, nodes in _RUNS]
+    good.append(_good_kinds())
     good += [_soak(provider, nodes, chosen.soak) for provider, nodes in _SOAKS]
     good += [_power_cuts(path) for path in _POWER_CUTS]
     return 0 if all(good) else 1
@@ -59,6 +61,11 @@ def _soak(provider: str, nodes: str, duration: str) -> bool:
     status, seconds, report = _extstorage(words)
     said = ", ".join(f"{report.get(name, 0)} {name}" for name in ("sequences", "calls", "races"))
     return _row(f"{provider}, soak", nodes, status, seconds, said)
+
+
+def _good_kinds() -> bool:
+    status, seconds, lines = _pytest(("-n", "2", "-m", "whole", _KINDS))
+    return _row("each kind, profile standard", "local", status, seconds, lines[-1])
 
 
 def _power_cuts(path: str) -> bool:

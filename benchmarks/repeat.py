@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from tests.mutants.build import MUTANTS, build, load
-from tests.mutants.test_matrix import forget_runs
+from tests.mutants.judging import forget_runs
 
 LOOPBACK = Path(__file__).parents[1] / "reference-providers/loopback"
 

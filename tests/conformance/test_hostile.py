@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.mutants.test_matrix import forget_runs
+from tests.mutants.judging import forget_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

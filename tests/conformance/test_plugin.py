@@ -68,6 +68,17 @@ def test_what_stands_on_a_failing_step_is_blocked_not_failed(workbench: Workbenc
     assert "no path to the array" in run.rule("ES-GROW-02")["message"]
 
 
+def test_rules_about_several_volumes_stand_on_attach_of_one_alone(workbench: Workbench) -> None:
+    attach = (workbench.provider / "attach").read_text(encoding="utf-8")
+    workbench.replace_script("attach", attach.replace("printf '%s' \"$device\"", "echo"))
+    several = ("ES-CONC-01", "ES-CONC-02", "ES-DATA-09", "ES-MIG-09", "ES-MULTI-01", "ES-MULTI-02")
+
+    run = workbench.run(rules=("ES-ATTACH-10", *several))
+
+    assert run.outcome("ES-ATTACH-10") == "failed"
+    assert {run.outcome(rule_id) for rule_id in several} == {"blocked"}, run.output
+
+
 def test_call_that_blocks_rules_is_shown_if_no_broken_rule_shows_it(workbench: Workbench) -> None:
     workbench.replace_script("attach", BROKEN_ATTACH)
 

@@ -13,7 +13,7 @@ from extstorage_conformance.faults.trial import attempt
 from extstorage_conformance.violation import Blocked, NotApplicable, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from extstorage_conformance.faults.extent import Extent
     from extstorage_conformance.faults.reach import Reach
@@ -96,28 +96,17 @@ def recorded_calls(subject: Subject, method: str) -> CallMap:
 
 
 def sweep(
-    subject: Subject, methods: Iterable[str], trials: Callable[[Recorded], Iterable[Trial]]
+    subject: Subject, methods: Collection[str], trials: Callable[[Recorded], Iterable[Trial]]
 ) -> list[Tried]:
     """Try what ``trials`` chooses of each method's recorded call.
 
     Raises Violation for those that break what they owe, NotApplicable when there is nothing to
     try, Blocked when a step before a trial fails.
     """
-    extent, reach = subject.suite.extent, subject.reach
-    extent.begin()
-    of_suite = _sweeps.setdefault(subject.suite, Sweep())
-    tried: list[Tried] = []
+    subject.suite.extent.begin()
     bystander = _bystander(subject) if _ON_THE_POOL.intersection(methods) else None
-    for method in methods:
-        if subject.uses(method) and extent.wants_method(method):
-            scene = scenes.scene_of(subject, method)
-            recorded = of_suite.record(scene, is_whole=extent.is_whole)
-            reach.know(recorded.calls)
-            wanted = [trial for trial in trials(recorded) if extent.wants(trial)]
-            for each in _try_all(scene, wanted, extent, reach):
-                of_suite.tried[each.trial.name] = each
-                tried.append(each)
-    if not tried and not reach.skipped:
+    tried = [each for method in methods for each in _try_method(subject, method, trials)]
+    if not tried and not subject.reach.skipped:
         raise NotApplicable("none of the scripts has a boundary of this kind")
     broken = [each for each in tried if each.violation is not None]
     if broken:
@@ -125,6 +114,22 @@ def sweep(
     if bystander is not None:
         _judge_bystander(bystander, len(tried))
     return tried
+
+
+def _try_method(
+    subject: Subject, method: str, trials: Callable[[Recorded], Iterable[Trial]]
+) -> Iterator[Tried]:
+    extent, reach = subject.suite.extent, subject.reach
+    if not (subject.uses(method) and extent.wants_method(method)):
+        return
+    of_suite = _sweeps.setdefault(subject.suite, Sweep())
+    scene = scenes.scene_of(subject, method)
+    recorded = of_suite.record(scene, is_whole=extent.is_whole)
+    reach.know(recorded.calls)
+    wanted = [trial for trial in trials(recorded) if extent.wants(trial)]
+    for each in _try_all(scene, wanted, extent, reach):
+        of_suite.tried[each.trial.name] = each
+        yield each
 
 
 def _bystander(subject: Subject) -> Volume:
