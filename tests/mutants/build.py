@@ -15,6 +15,7 @@ _KINDS: dict[str, type] = {
     "base": str,
     "breaks": list,
     "also": list,
+    "sometimes": list,
     "why": str,
     "rename": str,
     "share": list,
@@ -45,7 +46,8 @@ class Mutant:
     """One mutant.toml, with the directory ``path`` that it stands in.
 
     ``breaks`` holds the ids of the rules that fail, first the one that the mutant is for;
-    ``also`` those that fail in its wake, which only the whole matrix looks at.
+    ``also`` those that fail in its wake, ``sometimes`` those that do so by chance, which only the
+    whole matrix looks at.
     """
 
     path: Path
@@ -54,6 +56,7 @@ class Mutant:
     why: str
     rename: str
     also: tuple[str, ...] = ()
+    sometimes: tuple[str, ...] = ()
     share: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
@@ -86,6 +89,7 @@ def load(directory: Path) -> Mutant:
         why=data["why"],
         rename=data.get("rename", directory.name),
         also=tuple(data.get("also", ())),
+        sometimes=tuple(data.get("sometimes", ())),
         share=tuple(data.get("share", ())),
         remove=tuple(data.get("remove", ())),
         directories=tuple(data.get("directories", ())),
