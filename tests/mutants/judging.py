@@ -17,11 +17,16 @@ Report = dict[str, Any]
 
 
 def conform(
-    provider: Path, directory: Path, rule_ids: set[str], faults_of: Iterable[str] = ()
+    provider: Path,
+    directory: Path,
+    rule_ids: set[str],
+    faults_of: Iterable[str] = (),
+    options: Iterable[str] = (),
 ) -> Report:
     """Judge ``provider`` by the rules named, or by the standard profile if none is.
 
     Rules of the group CRASH try every fault of the methods ``faults_of``, or a sample of all.
+    ``options`` are pytest's.
     """
     path = directory / "report.json"
     command = (
@@ -31,6 +36,7 @@ def conform(
         f"--extstorage-json={path}",
         *(f"--extstorage-rule={rule_id}" for rule_id in sorted(rule_ids)),
         *(f"--extstorage-only={method}" for method in sorted(faults_of)),
+        *options,
     )
     try:
         output = _output(command, directory)
