@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge, stamps
-from extstorage_conformance.life import given_lone_life
+from extstorage_conformance.life import given_lone_life, ordinary
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import NotApplicable
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from extstorage.host.call import Call
+    from extstorage.host.invocation import Invocation
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.volume import Volume
 
@@ -259,42 +260,68 @@ def _write_both_ways(volume: Volume, generation: int) -> None:
 @rule(
     "ES-DATA-09",
     Level.MUST,
-    source="derived: jobs on different nodes run at the same time, and each creates its volume",
+    source="derived: jobs on different nodes run at the same time, and each changes its volume",
     profile=Profile.STANDARD,
     needs=("device",),
     nodes=2,
     rounds=f"{_AT_ONCE} volumes on each node, once",
 )
-def test_volumes_made_on_two_nodes_at_once(subject: Subject) -> None:
-    """Volumes that are created on different nodes at the same time all exist, and share no block.
+def test_volumes_made_and_grown_on_two_nodes_at_once(subject: Subject) -> None:
+    """Volumes created, and grown, on different nodes at the same time all exist and share no block.
 
     What keeps a map of the array's space without a lock between the nodes gives space away twice.
+    Each volume is made beside others, then grown beside others that are grown or made.
     """
     given_lone_life(subject)
-    volumes = [subject.volume(node=node) for _ in range(_AT_ONCE) for node in subject.nodes]
-    created = _at_once(volumes, "create")
-    for call in created:
-        judge.succeeds(call, "others are created at the same time")
+    volumes = _on_each_node(subject)
+    _at_once([volume.prepare("create") for volume in volumes], volumes)
     for volume in volumes:
         volume.judge_attach()
-    for volume in volumes:
-        volume.stamp(offsets=_offsets(volume))
-    for volume in volumes:
-        volume.judge_stamps(created[-1], offsets=_offsets(volume))
+    more = _on_each_node(subject)
+    calls = _at_once(
+        [ordinary(volume, "grow") for volume in volumes]
+        + [volume.prepare("create") for volume in more],
+        [*volumes, *more],
+    )
+    for volume, grown in zip(volumes, calls, strict=False):
+        _judge_growth(volume, 2 * volume.size_mib, grown)
+    for volume in more:
+        volume.judge_attach()
+    _judge_own_blocks([*volumes, *more], calls[-1])
 
 
-def _at_once(volumes: list[Volume], method: str) -> list[Call]:
-    """Call ``method`` for each volume on its node, all at the same time."""
-    subject = volumes[0].subject
-    invocations = [volume.prepare(method) for volume in volumes]
-    for volume, invocation in zip(volumes, invocations, strict=True):
-        subject.announce(invocation, volume.node)
-    nodes = [volume.node for volume in volumes]
+def _on_each_node(subject: Subject) -> list[Volume]:
+    return [subject.volume(node=node) for _ in range(_AT_ONCE) for node in subject.nodes]
+
+
+def _at_once(invocations: list[Invocation], volumes: list[Volume]) -> list[Call]:
+    """Make calls for volumes on their nodes, all at the same time; each must succeed."""
+    subject, nodes = volumes[0].subject, [volume.node for volume in volumes]
+    for invocation, node in zip(invocations, nodes, strict=True):
+        subject.announce(invocation, node)
     with ThreadPoolExecutor(len(volumes)) as pool:
         calls = list(pool.map(subject.execute, invocations, nodes))
     for call in calls:
         subject.note(call)
+    for call in calls:
+        judge.succeeds(call, f"{len(calls)} calls, for different volumes, ran at the same time")
     return calls
+
+
+def _judge_growth(volume: Volume, new_mib: int, grown: Call) -> None:
+    volume.detach()
+    volume.judge_attach()
+    found = volume.device_mib()
+    judge.holds(found >= new_mib, f"{new_mib} MiB or more, as grown", f"{found:g} MiB", grown)
+
+
+def _judge_own_blocks(volumes: list[Volume], call: Call) -> None:
+    """Write each volume over its whole length, and only then read each."""
+    places = [stamps.spread(int(volume.device_mib()) * stamps.MIB)[:-1] for volume in volumes]
+    for volume, offsets in zip(volumes, places, strict=True):
+        volume.stamp(offsets=offsets)
+    for volume, offsets in zip(volumes, places, strict=True):
+        volume.judge_stamps(call, offsets=offsets)
 
 
 @rule(
