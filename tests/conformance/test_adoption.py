@@ -196,6 +196,19 @@ def test_failing_rule_is_proposed_and_does_not_count_before_it_is_signed(
 
 
 @needs_devices
+def test_command_that_shows_what_fails_is_named(workbench: Workbench) -> None:
+    mutant(workbench, "remove-neighbours")
+    file, own = workbench.directory / "adopted.toml", workbench.provider / "conformance.toml"
+    for to, command in (
+        (file, f"`extstorage conform {workbench.provider} --config {file}` shows each"),
+        (own, f"`extstorage conform {workbench.provider}` shows each"),
+    ):
+        run = workbench.run(f"--extstorage-adopt={to}", POOL, rules=("ES-REMOVE-06",))
+
+        assert command in run.output
+
+
+@needs_devices
 def test_secret_is_not_written(stranger: Workbench) -> None:
     written = adopted(
         stranger, POOL, "--extstorage-parameter=api_key=s3cr3t-value", rules=("ES-DISC-02",)

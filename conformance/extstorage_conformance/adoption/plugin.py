@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,8 +91,17 @@ class Adoption:
         must = sum(result.level == "MUST" for result in failed)
         return (
             f"wrote {self._to}: {must} MUST and {len(proposed) - must} SHOULD or MAY rules fail:"
-            " mend them, or sign their waivers there with a reason"
+            " mend them, or sign their waivers there with a reason;"
+            f" `{shlex.join(self._conform())}` shows each in full"
         )
+
+    def _conform(self) -> list[str]:
+        directory = self._session.provider_directory
+        is_own = self._to == directory / "conformance.toml"
+        return [
+            *("extstorage", "conform", str(directory)),
+            *(() if is_own else ("--config", str(self._to))),
+        ]
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
