@@ -38,7 +38,7 @@ def rules_page() -> str:
         "",
         "A script is killed after `script_timeout` of conformance.toml (60 s unless it says",
         "otherwise). No rule is tried again until it holds: one violation is a failure. What is",
-        "drawn at random is drawn from the run's seed (`--extstorage-seed`).",
+        "drawn at random is drawn from the run's seed (`--seed`).",
         "",
         "Where a rule speaks of I/O that goes on undisturbed, one write or read may wait for",
         f"{LONGEST_WAIT_S:g} s; what detach takes away, or a check leaves, has {PATIENCE_S:g} s.",
@@ -66,6 +66,16 @@ def _rule_lines(rule: Rule) -> Iterator[str]:
         yield from ("", f"Rounds: {rule.rounds}.")
 
 
+_HOOKS = (
+    "",
+    "A hook runs under /bin/sh in the provider's directory, with `EXTP_*` as scripts have them,",
+    "`RUN_DIRECTORY` (what `{run_directory}` stands for: that form is not filled in here), `NODE`",
+    "and `NODES` (the name of its node, and of all). On this machine it inherits your environment,",
+    "on other nodes nothing. One that fails ends the run with exit status 3, and its last line on",
+    "stderr is shown.",
+)
+
+
 def configuration_page() -> str:
     """Return the page about conformance.toml."""
     lines = [
@@ -87,13 +97,15 @@ def configuration_page() -> str:
     for table, options in TABLES.items():
         lines += ["", f"## [{table}]", "", "| key | default | meaning |", "|---|---|---|"]
         lines += [_option_line(name, option) for name, option in options.items()]
+        lines += _HOOKS if table == "hooks" else []
     return _page(lines)
 
 
 def _option_line(name: str, option: Option) -> str:
     choices = f" One of {', '.join(option.choices)}." if option.choices else ""
-    default = str(option.default).lower() if isinstance(option.default, bool) else option.default
-    return f"| {name} | `{default!r}` | {option.meaning}.{choices} |".replace("`'true'`", "`true`")
+    is_flag = isinstance(option.default, bool)
+    default = str(option.default).lower() if is_flag else repr(option.default)
+    return f"| {name} | `{default}` | {option.meaning}.{choices} |"
 
 
 def contract_page() -> str:

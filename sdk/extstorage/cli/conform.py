@@ -23,14 +23,14 @@ _REPORTS = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the sub-command's arguments."""
+def add_arguments(parser: argparse.ArgumentParser, profile: str = "standard") -> None:
+    """Add the sub-command's arguments; ``profile`` is what it runs if none is named."""
     parser.usage = "%(prog)s DIR [OPTION]... [-- PYTEST-ARGUMENT...]"
     parser.add_argument("directory", metavar="DIR", help="the provider's directory")
     parser.add_argument(
         "--profile",
         choices=("core", "standard", "full"),
-        help="how much to run (default: standard)",
+        help=f"how much to run (default: {profile})",
     )
     parser.add_argument(
         "--config", metavar="FILE", help="the configuration (default: conformance.toml in DIR)"
@@ -66,11 +66,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--nodes",
         metavar="SPEC",
-        help="on which nodes: local, namespaces:N, guests:N[,disk=SIZE]...[,nfs], ssh:HOST,HOST "
-        "(default: this machine, and "
-        "namespaces:3 for rules that need several)",
+        help="on which nodes: local, namespaces:N, guests:N[,disk=SIZE]...[,memory=SIZE][,nfs], "
+        "ssh:HOST,HOST (default: this machine, and namespaces:3 for rules that need several)",
     )
     parser.add_argument("--release", metavar="V", help="the Ganeti release to imitate")
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=int,
+        help="what rules that draw at random begin with (default: 1)",
+    )
     for name, what in _REPORTS.items():
         parser.add_argument(f"--{name}", metavar="FILE", help=f"write {what} to this file")
     parser.add_argument(
@@ -98,6 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         "nodes": arguments.nodes,
         "release": arguments.release,
         "compare": arguments.compare,
+        "seed": arguments.seed,
         **{name: getattr(arguments, name) for name in _REPORTS},
     }
     given = [f"--extstorage-{name}={value}" for name, value in options.items() if value is not None]

@@ -16,7 +16,7 @@ _PROFILE = "full"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the sub-command's arguments: those of ``conform``."""
-    conform.add_arguments(parser)
+    conform.add_arguments(parser, _PROFILE)
 
 
 def run(arguments: argparse.Namespace) -> int:

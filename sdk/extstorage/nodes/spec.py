@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from extstorage.nodes.node import SessionNode
 
-SYNTAX = "local, namespaces:N, guests:N[,disk=SIZE]...[,nfs] or ssh:HOST,HOST"
+SYNTAX = "local, namespaces:N, guests:N[,disk=SIZE]...[,memory=SIZE][,nfs] or ssh:HOST,HOST"
 _MOST_NAMESPACES = 64
 _MOST_GUESTS = 16
 _MOST_DISKS = 15
