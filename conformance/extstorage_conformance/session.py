@@ -309,9 +309,9 @@ def _result(
 
 def breaks_conformance(result: Result) -> bool:
     """Return whether pytest should call the result's test failed."""
-    if result.outcome is Outcome.FAILED:
+    if result.outcome in (Outcome.FAILED, Outcome.BLOCKED):
         return result.level == Level.MUST
-    return result.outcome in (Outcome.BLOCKED, Outcome.ERROR)
+    return result.outcome is Outcome.ERROR
 
 
 def _check_machine(provider_directory: Path) -> None:

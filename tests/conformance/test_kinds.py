@@ -10,7 +10,7 @@ import pytest
 from tests.providers.kinds import KINDS
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import Workbench
+    from tests.conformance.conftest import Run, Workbench
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,6 +26,29 @@ def test_conforms(workbench: Workbench, kind: str, profile: str) -> None:
 
     run = workbench.run(f"--extstorage-profile={profile}", *nodes)
 
+    assert_conforms(run, kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rules"),
+    [
+        ("works-on-its-device", ("ES-CONC-04", "ES-CONC-06", "ES-CONC-07", "ES-CRASH-12")),
+        ("refuses-what-is-done", ("ES-CONC-04", "ES-CONC-07", "ES-CRASH-01", "ES-CRASH-05")),
+    ],
+)
+def test_calls_that_ganeti_never_makes_are_not_owed(
+    workbench: Workbench, kind: str, rules: tuple[str, ...]
+) -> None:
+    KINDS[kind].make(workbench.provider)
+
+    run = workbench.run(rules=rules)
+
+    assert_conforms(run, kind)
+
+
+def assert_conforms(run: Run, kind: str) -> None:
     assert run.exit_code == 0, run.output
     assert "CONFORMS" in run.output
-    assert "blocked, since" not in run.output
+    assert run.report is not None
+    blocked = {rule["id"] for rule in run.report["rules"] if rule["outcome"] == "blocked"}
+    assert blocked <= set(KINDS[kind].blocks), run.output

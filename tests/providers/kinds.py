@@ -27,6 +27,7 @@ class Kind:
         edits: A text that stands in a script once, and what stands there instead.
         lacks: Scripts that there are not.
         is_local: Whether only the node that made a volume has it.
+        blocks: Rules that a SHOULD which it does not follow keeps from judging.
     """
 
     why: str
@@ -35,6 +36,7 @@ class Kind:
     edits: dict[str, tuple[str, str]] = field(default_factory=dict)
     lacks: tuple[str, ...] = ()
     is_local: bool = False
+    blocks: tuple[str, ...] = ()
 
     def make(self, provider: Path) -> None:
         """Make of a copy of the plain provider one of this kind."""
@@ -82,6 +84,9 @@ if [ -e "$volume.snap/image" ]; then
 fi
 """
 
+_THERE = 'lock_volume || fail "there is no volume $VOL_NAME"\n'
+_MAPPED = _THERE + '[ -n "$(attached_device)" ] || fail "$VOL_NAME is not attached"\n'
+
 KINDS = {
     "plain": Kind("Files that all nodes share."),
     "stays-visible": Kind(
@@ -122,6 +127,19 @@ KINDS = {
             "common.sh": ("\n# Make an empty directory", _EXTENT),
             "grow": ('-ge "$old" ] ||', "-gt $((old - 4194304)) ] ||"),
         },
+    ),
+    "works-on-its-device": Kind(
+        "A driver that grows, labels and copies what is mapped: Ganeti attaches before it asks.",
+        edits=dict.fromkeys(("grow", "setinfo", "snapshot"), (_THERE, _MAPPED)),
+    ),
+    "refuses-what-is-done": Kind(
+        "An array that says so when there is nothing to detach or remove, and nothing to grow.",
+        edits={
+            "detach": ("lock_volume || :\n", _THERE),
+            "remove": ("|| exit 0\n", '|| fail "there is no volume $VOL_NAME"\n'),
+            "grow": ('-ge "$old" ] ||', '-gt "$old" ] ||'),
+        },
+        blocks=("ES-GROW-07",),
     ),
     "seven-scripts": Kind("The least that Ganeti takes.", lacks=("snapshot", "open", "close")),
     "userspace": Kind(

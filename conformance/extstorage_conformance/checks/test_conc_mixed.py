@@ -22,7 +22,7 @@ _STEPS = 12
 # What may come next; a volume that is removed is followed by a new one.
 _NEXT = {
     "absent": ("create",),
-    "detached": ("attach", "attach", "setinfo", "grow", "remove"),
+    "detached": ("attach", "attach", "attach", "remove"),
     "attached": ("detach", "detach", "setinfo", "grow", "attach"),
 }
 _STATE_AFTER = {"create": "detached", "attach": "attached", "detach": "detached"}

@@ -79,12 +79,12 @@ class Verdict:
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit status: a broken SHOULD does not make a provider non-conforming."""
+        """The exit status: a SHOULD, broken or blocked, does not make a provider non-conforming."""
         if self.with_outcome(Outcome.FAILED, level="MUST"):
             return ExitCode.DOES_NOT_CONFORM
         if self.was_interrupted or self.with_outcome(Outcome.ERROR) or not self.exercised("MUST"):
             return ExitCode.COULD_NOT_RUN
-        if self.with_outcome(Outcome.BLOCKED):
+        if self.with_outcome(Outcome.BLOCKED, level="MUST"):
             return ExitCode.DOES_NOT_CONFORM
         return ExitCode.COULD_NOT_RUN if self.untried else ExitCode.CONFORMS
 

@@ -50,11 +50,13 @@ class Close(Scene):
     def prepare(self) -> None:
         self.volume = self.subject.attached()
         self.note_mappings()
+        self._is_open = False
 
     def ready(self) -> None:
         super().ready()
-        if self.subject.uses("open"):
+        if self.subject.uses("open") and not self._is_open:
             self.volume.given("open", exclusive=True)
+        self._is_open = False
         self.volume.stamp(offsets=self.offsets(self.volume))
 
     def invocation(self) -> Invocation:
@@ -62,6 +64,14 @@ class Close(Scene):
 
     def judge_done(self, call: Call) -> None:
         self.judge_attached(self.volume)
+
+    def back(self) -> None:
+        # Not before: close ends I/O, with some storage reading too.
+        call = None
+        if self.subject.uses("open"):
+            call = self.volume.call("open", exclusive=True)
+            judge.succeeds(call, "open takes close back")
+            self._is_open = True
         self.volume.judge_stamps(call, offsets=self.offsets(self.volume))
 
     def judge_opposite(self) -> None:

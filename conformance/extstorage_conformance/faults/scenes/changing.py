@@ -16,6 +16,7 @@ class Grow(Scene):
     """A volume with data, attached; each trial makes it larger than the one before."""
 
     method = "grow"
+    may_refuse_what_is_done = True
 
     def prepare(self) -> None:
         self.volume = self.subject.attached()
@@ -58,12 +59,12 @@ class Grow(Scene):
 
 
 class SetInfo(Scene):
-    """A volume with metadata, which every trial replaces."""
+    """An attached volume with metadata, which every trial replaces."""
 
     method = "setinfo"
 
     def prepare(self) -> None:
-        self.volume = self.subject.created()
+        self.volume = self.subject.attached()
         self._number = 0
         self.volume.given("setinfo", metadata=self._text(0))
 

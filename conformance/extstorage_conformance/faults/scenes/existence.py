@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
 from extstorage_conformance.faults.scenes.scene import Scene
+from extstorage_conformance.violation import Violation
 
 if TYPE_CHECKING:
     from extstorage.host.call import Call
@@ -22,7 +23,7 @@ class Create(Scene):
 
     def ready(self) -> None:
         super().ready()
-        self._is_written = False
+        self._is_written = self._is_gone = False
 
     def invocation(self) -> Invocation:
         return self.volume.prepare("create")
@@ -60,7 +61,9 @@ class Create(Scene):
 
     def judge_opposite(self) -> None:
         call = self.volume.call("remove")
-        judge.succeeds(call, "whatever there is of the volume can go")
+        self._is_gone = True
+        if call.failed and self.volume.call("attach").succeeded:
+            judge.succeeds(call, "whatever there is of the volume can go")
 
     def _judge_whole(self) -> None:
         call = self.judge_attached(self.volume)
@@ -68,12 +71,21 @@ class Create(Scene):
         self.volume.make_ready()
         offsets = self.offsets(self.volume)
         if self.subject.configuration.capabilities["zeroed"] and not self._is_written:
-            dirty = self.volume.devices.nonzero_blocks(self.volume.path, offsets)
-            judge.holds(not dirty, "zeros", f"old data at byte {dirty[:1]}", call)
+            self._judge_zeros(call, offsets)
         self._is_written = True
         self.volume.judge_io(call, offsets=offsets)
 
+    def _judge_zeros(self, call: Call, offsets: list[int]) -> None:
+        try:
+            dirty = self.volume.devices.nonzero_blocks(self.volume.path, offsets)
+        except OSError as error:
+            raise Violation("zeros", f"{self.volume.path}: {error}", call) from None
+        judge.holds(not dirty, "zeros", f"old data at byte {dirty[:1]}", call)
+
     def back(self) -> None:
+        if self._is_gone:
+            self.judge_nothing_left(None, "the volume was removed")
+            return
         call = self.volume.call("detach")
         judge.succeeds(call, "nothing uses the device")
         call = self.judge_removed(self.volume)
@@ -84,6 +96,7 @@ class Remove(Scene):
     """A volume, detached."""
 
     method = "remove"
+    may_refuse_what_is_done = True
 
     def ready(self) -> None:
         super().ready()

@@ -29,8 +29,8 @@ class Attach(Scene):
 
     def judge_done(self, call: Call) -> None:
         self.volume.path = judge.block_device(call)
-        self.volume.judge_stamps(call, offsets=self.offsets(self.volume))
         self.volume.make_ready()
+        self.volume.judge_stamps(call, offsets=self.offsets(self.volume))
         self.judge_mapped_once(call)
 
     def judge_opposite(self) -> None:

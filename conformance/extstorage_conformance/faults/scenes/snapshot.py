@@ -18,6 +18,10 @@ class Snapshot(Scene):
 
     method = "snapshot"
 
+    def ready(self) -> None:
+        super().ready()
+        self._is_gone = False
+
     def prepare(self) -> None:
         self.volume = self.subject.attached()
         self.volume.stamp(offsets=self.offsets(self.volume))
@@ -87,9 +91,11 @@ class Snapshot(Scene):
             return [f"reading {self.snapshot.path} failed: {error}"]
 
     def judge_opposite(self) -> None:
-        self._detach()  # a fault that did not come to pass has let the snapshot be attached
+        self.snapshot.call("detach")  # a fault that did not come to pass has let it be attached
         call = self.snapshot.call("remove")
-        judge.succeeds(call, "whatever there is of the snapshot can go")
+        self._is_gone = True
+        if call.failed and self.snapshot.call("attach").succeeded:
+            judge.succeeds(call, "whatever there is of the snapshot can go")
         self._judge_origin(call)
 
     def _detach(self) -> None:
@@ -97,6 +103,9 @@ class Snapshot(Scene):
         judge.succeeds(call, "nothing uses the snapshot")
 
     def back(self) -> None:
+        if self._is_gone:
+            self.judge_nothing_left(None, "the snapshot was removed")
+            return
         self._detach()
         call = self.judge_removed(self.snapshot)
         self.judge_nothing_left(call, "the snapshot was removed")
