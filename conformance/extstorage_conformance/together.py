@@ -45,10 +45,14 @@ def at_once(subject: Subject, invocations: Sequence[Invocation]) -> list[Call]:
     subject.node.ask("make_gate", gate)
     behind = [_wrapped(invocation, _BEHIND_GATE, gate) for invocation in invocations]
     with _in_threads(subject, behind) as futures:
-        _wait_until(lambda: _size(subject, f"{gate}.waiting") >= len(behind))
-        number = subject.node.ask("open_gate", gate)
-        wait(futures)
-        subject.node.ask("let_go", number)
+        try:
+            _wait_until(lambda: _size(subject, f"{gate}.waiting") >= len(behind))
+        finally:  # interrupted too: whoever waits at the gate is waited for
+            number = subject.node.ask("open_gate", gate)
+        try:
+            wait(futures)
+        finally:
+            subject.node.ask("let_go", number)
     return _noted(subject, invocations, futures)
 
 
@@ -85,8 +89,9 @@ def while_held(
     known = len(subject.calls)
     with (
         _in_threads(subject, [_wrapped(invocation, _NOTING_GROUP, group_file)]) as futures,
-        _stopped(subject, group_file, at_s) as held,
+        # The pool waits for what may wait for the script: that goes on first, interrupted too.
         ThreadPoolExecutor(1) as pool,
+        _stopped(subject, group_file, at_s) as held,
     ):
         other = pool.submit(meanwhile)
         _done, waiting = wait([other], timeout=patience_s)

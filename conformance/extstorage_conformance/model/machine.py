@@ -106,8 +106,9 @@ class _Machine(stateful.RuleBasedStateMachine):
         self._search = search
         self._subject = search.make_subject()
         self._play = Play(self._subject)
-        self._sizes = self._subject.configuration
+        self._configuration = self._subject.configuration
         self._node = 0
+        self._was_cut_off = False
 
     def _do(self, step: Step) -> None:
         try:
@@ -115,11 +116,15 @@ class _Machine(stateful.RuleBasedStateMachine):
         except Violation as violation:
             self._search.last = Failure(violation, self._play)
             raise
+        except BaseException:
+            # Ctrl-C, a lost node: what is there now says nothing of the provider.
+            self._was_cut_off = True
+            raise
 
     def _mib(self, eighths: int) -> int:
         """Return a size for that many eighths of the ordinary size, as the back end rounds."""
-        default = self._sizes.sizes["default"]
-        return self._sizes.rounded_mib(max(1, default * eighths // 8))
+        default = self._configuration.sizes["default"]
+        return self._configuration.rounded_mib(max(1, default * eighths // 8))
 
     @stateful.precondition(lambda self: self._search.nodes > 1)
     @stateful.rule(node=_NODES)
@@ -210,7 +215,8 @@ class _Machine(stateful.RuleBasedStateMachine):
         search.sequences += 1
         search.calls += len(self._play.played)
         try:
-            if search.last is None or search.last.play is not self._play:
+            has_failed = search.last is not None and search.last.play is self._play
+            if not has_failed and not self._was_cut_off:
                 self._play.finish()
         except Violation as violation:
             search.last = Failure(violation, self._play)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge, stamps
@@ -147,11 +147,9 @@ class Play:
     def _volume(self, step: Step) -> Volume:
         """Return the volume as Ganeti has it on record at this step."""
         known = self.known_of(step)
-        volume = self._volumes[step.volume]
         size_mib = step.size_mib if step.verb == "create" else known.size_mib
-        volume.disk = replace(volume.disk, size_mib=max(1, size_mib))
         return self.subject.volume(
-            name=known.name, size_mib=volume.disk.size_mib, node=self.subject.nodes[step.node]
+            name=known.name, size_mib=max(1, size_mib), node=self.subject.nodes[step.node]
         )
 
     def _learn(self, step: Step, known: Known, snapshot: Known, call: Call) -> None:
@@ -187,11 +185,27 @@ class Play:
         judge.holds(path not in others, "a device of its own", f"{path} of another volume", call)
         known.attached[step.node] = path
         known.visible = True
+        if self._refuses_io(step, known, call):
+            return
         size = devices.size_bytes(path) / stamps.MIB
         judge.holds(size >= known.size_mib, f"{known.size_mib} MiB", f"{size:g} MiB", call)
         if not is_known_there or known.writer == step.node:
             # Another node's writes are owed to a mapping that is made after them.
             self._judge_data(devices, path, known, call)
+
+    def _refuses_io(self, step: Step, known: Known, call: Call) -> bool:
+        """Return whether the device cannot be opened, as it may be where the volume is not open.
+
+        Raises Violation where I/O has to work.
+        """
+        path = known.attached[step.node]
+        try:
+            self.subject.nodes[step.node].devices.size_bytes(path)
+        except OSError as error:
+            if self.subject.opens() and step.node not in known.open_on:
+                return True
+            raise Violation("a device that can be opened", f"{path}: {error}", call) from None
+        return False
 
     def _judge_data(self, devices: Devices, path: str, known: Known, call: Call) -> None:
         for offset, generation in known.written.items():
@@ -224,11 +238,11 @@ class Play:
         known = self.known_of(step)
         self._generation += 1
         path = known.attached[step.node]
-        # What an attach has not shown yet cannot be written.
         devices = self.subject.nodes[step.node].devices
-        least = min(known.size_mib * stamps.MIB, devices.size_bytes(path))
-        offsets = stamps.spread(least, _STAMPS)
         try:
+            # What an attach has not shown yet cannot be written.
+            least = min(known.size_mib * stamps.MIB, devices.size_bytes(path))
+            offsets = stamps.spread(least, _STAMPS)
             devices.write(path, known.name, offsets, self._generation)
         except OSError as error:
             raise Violation(

@@ -1,6 +1,6 @@
 """Takes away from a sequence what its failure does not need, call by call.
 
-Hypothesis shortens what it has drawn; one of Ganeti's operations is one draw, and many calls.
+Hypothesis would take away draws: one of Ganeti's operations is one draw, and many calls.
 """
 
 from __future__ import annotations

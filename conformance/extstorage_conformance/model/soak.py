@@ -143,12 +143,13 @@ class Soak:
         pairs = [pair for pair in PAIRS if all(map(subject.uses, pair.methods))]
         pair = generator.choice(pairs)
         try:
-            for _ in race(subject, pair, alone(subject, pair.methods), generator, _RACES):
+            times = alone(subject, pair.methods)
+            self.soaked.races += _RACES
+            for _ in race(subject, pair, times, generator, _RACES):
                 pass  # each is judged by what it leaves
         except (Violation, Blocked) as found:
             self._fail(f"{pair} to race well", str(found))
         finally:
-            self.soaked.races += _RACES
             self.soaked.calls += len(subject.calls)
             subject.restore()
             self._count()

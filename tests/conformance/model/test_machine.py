@@ -11,12 +11,13 @@ from extstorage_conformance import configuration
 from extstorage_conformance.checks import test_idem_model
 from extstorage_conformance.model import machine
 from extstorage_conformance.model.machine import Search, keep_files_in
-from extstorage_conformance.model.play import failure_of
+from extstorage_conformance.model.play import Play, failure_of
 from extstorage_conformance.model.script import script
 from extstorage_conformance.model.shorten import shorten
 from extstorage_conformance.model.step import Step
 from extstorage_conformance.subject import Subject
 from extstorage_conformance.suite import Request, Suite
+from extstorage_conformance.violation import Violation
 from tests.conformance.conftest import PLAIN
 from tests.mutants.build import MUTANTS, build
 
@@ -107,6 +108,24 @@ def test_same_seed_draws_the_same_steps(suites: list[Suite]) -> None:
 
     assert drawn[0]
     assert drawn[0] == drawn[1]
+
+
+def test_interrupt_in_a_call_is_no_failure(
+    suites: list[Suite], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = started(suites, PLAIN)
+
+    def interrupted(_play: Play, _step: Step) -> None:
+        raise KeyboardInterrupt
+
+    def unfinished(_play: Play) -> None:
+        raise Violation("nothing left", "what the killed script was about to move", None)
+
+    monkeypatch.setattr(Play, "do", interrupted)
+    monkeypatch.setattr(Play, "finish", unfinished)
+
+    with pytest.raises(KeyboardInterrupt):
+        Search(lambda: Subject(suite)).run(1, 5)
 
 
 def test_good_provider_plays_what_ganeti_never_does(suites: list[Suite]) -> None:
