@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ def session_from(config: pytest.Config) -> ConformanceSession | None:
         profile,
         options.extstorage_seed,
         _nodes(config),
-        _extent(config, directory, profile),
+        _extent(config, directory, profile, loaded),
     )
     previous = _previous_report(config)
     # Who names trials wants no rules that make none.
@@ -274,14 +275,18 @@ def _chosen(config: pytest.Config, words: list[str]) -> frozenset[str]:
     return frozenset(rule_ids)
 
 
-def _extent(config: pytest.Config, provider: Path, profile: Profile) -> Extent:
+def _extent(
+    config: pytest.Config, provider: Path, profile: Profile, loaded: Configuration
+) -> Extent:
     options = config.option
     for text in options.extstorage_only:
         if not can_begin_a_name(text):
             raise pytest.UsageError(f"no trial's name begins with {text!r}: expected {NAMES}")
     workerinput = getattr(config, "workerinput", {})
     run = str(workerinput.get("testrunuid") or uuid.uuid4().hex)
-    done = Done(provider, run, is_resumed=options.extstorage_resume)
+    # Not the waivers: who signs one has changed nothing about the provider.
+    called = (replace(loaded, waivers={}), _release(config, loaded), _nodes(config))
+    done = Done(provider, run, is_resumed=options.extstorage_resume, called=repr(called))
     # Who names trials wants them all.
     is_whole = profile is Profile.FULL or bool(options.extstorage_only)
     return Extent(is_whole=is_whole, only=tuple(options.extstorage_only), done=done)

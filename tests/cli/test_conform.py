@@ -35,6 +35,15 @@ def test_broken_provider_does_not(extstorage: Command, provider: Path) -> None:
     assert "ES-DISC-02" in completed.stdout
 
 
+def test_seed_is_handed_on(extstorage: Command, provider: Path) -> None:
+    completed = extstorage(
+        "conform", provider, "--rule", "ES-DISC-02", "--seed", "7", "--json", "report"
+    )
+
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert json.loads((extstorage.directory / "report").read_text())["run"]["seed"] == 7
+
+
 def test_an_empty_directory_name_is_no_name(extstorage: Command) -> None:
     completed = extstorage("conform", "")
 

@@ -10,7 +10,9 @@ from tests.mutants.build import all_mutants
 
 RULES = catalogue.rules()
 NAMED = {rule_id for mutant in all_mutants() for rule_id in mutant.breaks}
-IN_THEIR_WAKE = {rule_id for mutant in all_mutants() for rule_id in mutant.also}
+IN_THEIR_WAKE = {
+    rule_id for mutant in all_mutants() for rule_id in (*mutant.also, *mutant.sometimes)
+}
 
 
 @pytest.mark.parametrize("rule_id", [rule.id for rule in RULES if rule.level is Level.MUST])

@@ -1,9 +1,10 @@
 """Mutant x rule: each mutant fails the rule that it is for, and no rule that it does not name.
 
-By default a mutant is judged by the rules that it breaks. ``--whole-matrix`` judges it by all that
-can see it, and the rules that it names must be all that fail, but for those that fail by chance. A
-rule whose check runs none of the scripts that a mutant changes cannot tell the mutant from its good
-base, so it is left out there; a good base's own run says which scripts each rule runs.
+By default a mutant is judged by the rules that it breaks. ``--whole-matrix`` judges it by all of
+profile standard that can see it, and the rules that it names must be all that fail, but for those
+that fail by chance. A rule whose check runs none of the scripts that a mutant changes cannot tell
+the mutant from its good base, so it is left out there; a good base's own run says which scripts
+each rule runs.
 ``--matrix-rule=ES-GROW-13`` does so for some rules only: what a new rule needs, in minutes.
 """
 

@@ -21,17 +21,18 @@ TIMES = 50
 @pytest.mark.whole
 @pytest.mark.parametrize("mutant", all_mutants(), ids=lambda mutant: mutant.name)
 def test_mutant_is_caught_each_time(mutant: Mutant, tmp_path: Path) -> None:
+    provider, rule_id = build(mutant, tmp_path), mutant.breaks[0]
+    # What one rule of ES-CRASH has tried serves the others of a run: that is a run each time.
+    runs, count = (TIMES, 1) if rule_id.startswith("ES-CRASH") else (1, TIMES)
     results = tmp_path / "results.xml"
+    found: Counter[str] = Counter()
 
-    conform(
-        build(mutant, tmp_path),
-        tmp_path,
-        {mutant.breaks[0]},
-        faults_of(mutant),
-        (f"--count={TIMES}", f"--junit-xml={results}"),
-    )
+    for _ in range(runs):
+        options = (f"--count={count}", f"--junit-xml={results}")
+        conform(provider, tmp_path, {rule_id}, faults_of(mutant), options)
+        found += outcomes(results)
 
-    assert outcomes(results) == {"failed": TIMES}
+    assert found == {"failed": TIMES}
 
 
 def outcomes(results: Path) -> Counter[str]:

@@ -25,18 +25,21 @@ _NOT_THE_PROVIDER = {"__pycache__", ".pytest_cache"}
 class Done:
     """The passed trials of one provider, one name a line; the first line names the run.
 
-    A provider whose files have changed is another one: what passed before says nothing. They are
-    read when the first trial is looked up, so a run without any pays nothing.
+    A provider whose files have changed, or that is called in another way, is another one: what
+    passed before says nothing. The files are read when the first trial is looked up, so a run
+    without any pays nothing.
 
     Attributes:
         provider: The provider's directory.
         run: What the workers of one run have in common, and no other run has.
         is_resumed: Whether what passed before counts.
+        called: How it is called: parameters, nodes and the like.
     """
 
     provider: Path
     run: str
     is_resumed: bool = False
+    called: str = ""
 
     def begin(self) -> None:
         """Forget what passed in other runs, unless this one resumes them."""
@@ -82,11 +85,11 @@ class Done:
     @cached_property
     def _path(self) -> Path:
         directory = state_directory().parent / "sweeps"
-        return directory / f"{self.provider.name}-{_fingerprint(self.provider)}"
+        return directory / f"{self.provider.name}-{_fingerprint(self.provider, self.called)}"
 
 
-def _fingerprint(provider: Path) -> str:
-    digest = hashlib.sha256(str(provider).encode())
+def _fingerprint(provider: Path, called: str) -> str:
+    digest = hashlib.sha256(f"{provider}\0{called}".encode())
     for path in sorted(provider.rglob("*")):
         if _NOT_THE_PROVIDER.isdisjoint(path.parts):
             digest.update(str(path.relative_to(provider)).encode() + b"\0" + content(path))

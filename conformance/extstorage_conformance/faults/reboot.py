@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from extstorage_conformance import judge
 from extstorage_conformance.faults import fault, scenes, tracing
 from extstorage_conformance.faults.sweep import recorded_calls
-from extstorage_conformance.faults.trial import Trial, Tried, told
-from extstorage_conformance.violation import NotApplicable, Violation
+from extstorage_conformance.faults.trial import Trial, Tried, as_violation, told
+from extstorage_conformance.violation import Blocked, NotApplicable, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,9 +41,9 @@ def survive_reboot(subject: Subject) -> None:
     for scene, trial, call in killed:
         try:
             _judge_back(scene)
-        except Violation as violation:
+        except (Violation, Blocked) as found:
             _note(extent, trial, passed=False)
-            raise told(violation, trial.name, trial, call) from None
+            raise told(as_violation(found), trial.name, trial, call) from None
         _note(extent, trial, passed=True)
 
 
@@ -84,6 +84,7 @@ def _reboot(subject: Subject) -> None:
 def _judge_back(scene: Scene) -> None:
     volume = scene.volume
     call = volume.judge_attach()
+    volume.make_ready()
     scene.judge_size(volume, volume.size_mib, call)
     volume.judge_stamps(call, offsets=scene.offsets(volume))
     judge.succeeds(volume.call("detach"), "nothing uses the device")

@@ -105,15 +105,31 @@ def sweep(
     """
     subject.suite.extent.begin()
     bystander = _bystander(subject) if _ON_THE_POOL.intersection(methods) else None
-    tried = [each for method in methods for each in _try_method(subject, method, trials)]
-    if not tried and not subject.reach.skipped:
-        raise NotApplicable("none of the scripts has a boundary of this kind")
+    tried, blocked = _try_methods(subject, methods, trials)
     broken = [each for each in tried if each.violation is not None]
     if broken:
         raise _together(broken, len(tried))
+    if blocked is not None:
+        raise blocked
+    if not tried and not subject.reach.skipped:
+        raise NotApplicable("none of the scripts has a boundary of this kind")
     if bystander is not None:
         _judge_bystander(bystander, len(tried))
     return tried
+
+
+def _try_methods(
+    subject: Subject, methods: Iterable[str], trials: Callable[[Recorded], Iterable[Trial]]
+) -> tuple[list[Tried], Blocked | None]:
+    """Return what came of the trials, and what first stood in the way of a method's."""
+    tried: list[Tried] = []
+    blocked = None
+    for method in methods:
+        try:
+            tried.extend(_try_method(subject, method, trials))
+        except Blocked as found:
+            blocked = blocked or found
+    return tried, blocked
 
 
 def _try_method(

@@ -73,7 +73,7 @@ def attempt(scene: Scene, trial: Trial) -> Tried:
     try:
         _judge(scene, trial, traced)
     except (Violation, Blocked) as found:
-        violation = _violation(found)
+        violation = as_violation(found)
         scene.is_dirty = True
         return Tried(
             trial, traced.call, traced.fired, told(violation, trial.name, trial, traced.call)
@@ -83,7 +83,7 @@ def attempt(scene: Scene, trial: Trial) -> Tried:
     return Tried(trial, traced.call, traced.fired)
 
 
-def _violation(found: Violation | Blocked) -> Violation:
+def as_violation(found: Violation | Blocked) -> Violation:
     """Return what was found as a violation: here a step that fails is the fault's doing."""
     if isinstance(found, Violation):
         return found

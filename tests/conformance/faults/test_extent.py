@@ -54,6 +54,13 @@ def test_faults_without_names_go_with_a_whole_method() -> None:
         Extent(only=("attach fail losetup#1", "grow")).expect_whole("attach", "detach")
 
 
+def test_what_passed_says_nothing_of_a_provider_that_is_called_otherwise(provider: Path) -> None:
+    Done(provider, "first", called="thick").note(GROW, passed=True)
+
+    assert Done(provider, "second", is_resumed=True, called="thick").has(GROW)
+    assert not Done(provider, "third", is_resumed=True, called="thin").has(GROW)
+
+
 def test_what_passed_counts_for_a_resumed_run_only(provider: Path) -> None:
     Done(provider, "first").note(GROW, passed=True)
 

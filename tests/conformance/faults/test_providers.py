@@ -94,6 +94,21 @@ def test_traps_that_clean_up(workbench: Workbench) -> None:
     assert [run.outcome(rule) for rule in rules] == ["passed"] * 3, run.output
 
 
+def test_a_method_that_fails_hides_nothing_of_the_others(workbench: Workbench) -> None:
+    edit(
+        workbench.provider / "common.sh",
+        lambda text: text.replace(
+            'truncate --size=">$2M" -- "$1"', '{ truncate -s ">$2M" "$1" || :; }'
+        ),
+    )
+    workbench.replace_script("snapshot", "#!/bin/sh\nexit 1\n")
+
+    run = workbench.run(*only("create", "snapshot"), rules=(FAILURES,))
+
+    assert run.outcome(FAILURES) == "failed", run.output
+    assert "create fail truncate#1" in run.rule(FAILURES)["message"]
+
+
 def test_a_broken_trial_is_told_with_its_replay(workbench: Workbench) -> None:
     edit(
         workbench.provider / "grow",

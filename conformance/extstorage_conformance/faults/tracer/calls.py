@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 
 TYPE_CHECKING = False
@@ -85,10 +84,6 @@ _BY_DESCRIPTOR = {
     "flock": ("lock", 0),
 }
 
-_ERRORS = {
-    "make": errno.ENOSPC, "write": errno.ENOSPC, "size": errno.ENOSPC, "lock": errno.ENOLCK,
-    "network": errno.ECONNREFUSED,
-}  # fmt: skip
 CHANGES = frozenset(("make", "write", "size", "name", "delete", "mode", "mount", "device"))
 """Classes after which a script that is killed leaves something else than before."""
 
@@ -139,13 +134,6 @@ class Effect:
     def changes(self) -> bool:
         """Whether the world outside is another one afterwards."""
         return self.kind in CHANGES
-
-    @property
-    def error(self) -> int:
-        """How such a call fails in practice."""
-        if self.kind == "write" and self.paths[0].startswith("/dev/"):
-            return errno.EIO
-        return _ERRORS.get(self.kind, errno.EIO)
 
     @property
     def text(self) -> str:

@@ -16,7 +16,6 @@ FAIL = "fail"
 HANG = "hang"
 MISSING = "missing"
 ERROR = "error"
-BEFORE = "before"
 DURING = "during"
 AFTER = "after"
 
@@ -32,7 +31,7 @@ class Plan:
     """One run's orders, as they come in JSON.
 
     ``do`` is what happens at the step that ``key`` and ``number`` name, or all the time; with
-    before, during and after ``signal`` says which signal the whole script gets. After a step that
+    during and after ``signal`` says which signal the whole script gets. After a step that
     hangs it gets SIGTERM when ``patience`` seconds have passed (0: never), and SIGKILL ``linger``
     seconds later. ``clock`` is by how many seconds the time of day is off once it has been read
     ``after`` times. ``watches`` is whether sightings are reported.

@@ -82,6 +82,8 @@ class Tracing:
                 continue
             self._processes.pop(process, None)
             self._early.discard(process)
+            if not self._processes:
+                self._end_all()  # who was killed while it forked tells nobody whose these are
             if process == self._main:
                 self.hanging.script_ended(leaves=bool(self._processes))
                 self._ended(status, bool(self._processes))
@@ -94,6 +96,8 @@ class Tracing:
     def _stopped(self, process: int, status: int) -> None:
         if process not in self._processes:
             self._early.add(process)  # its parent's event, which tells whose it is, comes yet
+            if not self._processes:
+                self._end_all()
             return
         try:
             self._handle(process, os.WSTOPSIG(status), status >> 16)
@@ -184,13 +188,8 @@ class Tracing:
         if of.commands and of.commands[-1].process == process:
             of.commands[-1].wraps = True
         of.step, of.execs = step, True
-        if self._plan.is_at(step):
-            if self._plan.do == plans.BEFORE:
-                self._signal_all()
-                kernel.resume(process)
-                return
-            if self._plan.do in (plans.FAIL, plans.HANG):
-                of.to_do = self._plan.do
+        if self._plan.is_at(step) and self._plan.do in (plans.FAIL, plans.HANG):
+            of.to_do = self._plan.do
         kernel.resume(process, to_syscall=True)
 
     def _is_script(self, path: str) -> bool:
@@ -242,10 +241,6 @@ class Tracing:
                 registers.fail(self._plan.error)
             elif self._plan.do == plans.HANG:
                 self._hangs(registers)
-            elif self._plan.do == plans.BEFORE:
-                self._signal_all()
-                kernel.resume(process)
-                return
         kernel.resume(process, to_syscall=True)
 
     def _command_calls(self, process: int, of: Process, *, changes: bool) -> None:
