@@ -7,15 +7,12 @@ that mutants are caught each time is what ``pytest tests/mutants/test_repeat.py`
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from tests.mutants.judging import forget_runs
+from tests.mutants.judging import conform
 
 LOOPBACK = Path(__file__).parents[1] / "reference-providers/loopback"
 
@@ -45,22 +42,9 @@ def _arguments() -> argparse.Namespace:
 def _verdicts(profile: str) -> list[tuple[str, str]]:
     """Return each rule's id and outcome in one run."""
     with tempfile.TemporaryDirectory() as directory:
-        report, state = Path(directory, "report.json"), Path(directory, "state")
-        completed = subprocess.run(
-            [
-                *(sys.executable, "-m", "extstorage", "conform", str(LOOPBACK)),
-                *("--profile", profile, "--json", str(report)),
-            ],
-            env=os.environ | {"XDG_STATE_HOME": str(state)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        forget_runs(state)
-        if not report.exists():
-            sys.exit(f"loopback was not judged:\n{completed.stdout}{completed.stderr}")
-        rules = json.loads(report.read_text(encoding="utf-8"))["rules"]
-    return [(rule["id"], rule["outcome"]) for rule in rules]
+        options = (f"--extstorage-profile={profile}",)
+        report = conform(LOOPBACK, Path(directory), set(), options=options)
+    return [(rule["id"], rule["outcome"]) for rule in report["rules"]]
 
 
 def _summary(seen: dict[str, Counter[str]]) -> str:
