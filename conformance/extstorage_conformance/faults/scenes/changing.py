@@ -16,7 +16,6 @@ class Grow(Scene):
     """A volume with data, attached; each trial makes it larger than the one before."""
 
     method = "grow"
-    may_refuse_what_is_done = True
 
     def prepare(self) -> None:
         self.volume = self.subject.attached()
@@ -28,7 +27,7 @@ class Grow(Scene):
 
     def ready(self) -> None:
         largest = self.subject.configuration.sizes["maximum"]
-        if not self.is_dirty and largest and self._size + self._step > largest:
+        if not self.is_dirty and largest and self._size + 2 * self._step > largest:
             self.volume.given("detach")
             self.volume.given("remove")
             self.is_dirty = True
@@ -53,6 +52,16 @@ class Grow(Scene):
             whole, expected = found == self._found, f"{self._found:g} MiB, as before"
         judge.holds(whole, expected, f"{found:g} MiB", call)
         self.volume.judge_stamps(call, offsets=self._offsets)
+
+    def judge_again(self) -> None:
+        call = self.subject.run(self.invocation())
+        if call.failed:
+            # To the size that there is it need not grow; further it has to.
+            self.judge_done(call)
+            self._size += self._step
+            call = self.subject.run(self.invocation())
+        judge.succeeds(call, "grow again, with nothing in its way")
+        self.judge_done(call)
 
     def back(self) -> None:
         self._size += self._step

@@ -96,7 +96,6 @@ class Remove(Scene):
     """A volume, detached."""
 
     method = "remove"
-    may_refuse_what_is_done = True
 
     def ready(self) -> None:
         super().ready()
@@ -112,6 +111,12 @@ class Remove(Scene):
         gone = self.volume.call("attach").failed
         judge.holds(gone, "no volume after remove", "attach still succeeds", call)
         self.judge_nothing_left(call, "the volume was removed")
+
+    def judge_again(self) -> None:
+        call = self.subject.run(self.invocation())
+        if call.failed and self.volume.call("attach").succeeded:
+            judge.succeeds(call, "the same call again, with nothing in its way")
+        self.judge_done(call)
 
     def judge_opposite(self) -> None:
         call = self.volume.call("create")

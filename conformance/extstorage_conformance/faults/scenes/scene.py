@@ -29,7 +29,6 @@ class Scene:
     """
 
     method = ""
-    may_refuse_what_is_done = False
     volume: Volume
 
     def __init__(self, subject: Subject) -> None:
@@ -62,9 +61,7 @@ class Scene:
     def judge_again(self) -> None:
         """Judge that the same call succeeds now, or says truly that it was done already."""
         call = self.subject.run(self.invocation())
-        if call.succeeded or not self.may_refuse_what_is_done:
-            judge.succeeds(call, "the same call again, with nothing in its way")
-        judge.ended(call)
+        judge.succeeds(call, "the same call again, with nothing in its way")
         self.judge_done(call)
 
     def judge_opposite(self) -> None:
