@@ -32,6 +32,26 @@ if TYPE_CHECKING:
 OTHER = VOLUME + "0"  # disk1 and disk10
 SNAPSHOT = f"{VOLUME}.snap"
 
+BEGIN_DURING_A_SWEEP = """
+import sys
+from extstorage.provider.locks import Lock
+from loopback import volumes
+
+delete, staged = volumes._delete, sys.argv[1]
+
+
+def delete_while_its_maker_goes_on(directory, lock):
+    try:
+        Lock(f"{staged}/lock", create=True, wait_s=0)
+    except FileNotFoundError:
+        print("too late")
+    delete(directory, lock)
+
+
+volumes._delete = delete_while_its_maker_goes_on
+volumes._delete_if_abandoned(staged)
+"""
+
 
 def created(node: Node, volume: str = VOLUME, mib: int = 8) -> str:
     """Create and attach; return the device."""
@@ -289,6 +309,16 @@ def test_remove_of_an_unknown_volume_succeeds(node: Node) -> None:
     node.do("remove", "unknown")
 
 
+def test_remove_that_cannot_see_whether_there_is_a_volume_fails(node: Node, base: Path) -> None:
+    path = base / f"pool/loopback/{VOLUME}"
+    path.parent.mkdir()
+    path.symlink_to(path)  # as an unreachable server does, looking at it fails
+
+    assert "Too many levels of symbolic links" in node.refuse("remove")
+    node.refuse("create", VOL_SIZE="1")
+    node.do("detach")
+
+
 def test_remove_of_an_attached_volume_is_refused(node: Node) -> None:
     device = created(node)
     assert "attached on node node1.example" in node.refuse("remove")
@@ -302,6 +332,23 @@ def test_what_a_crash_left_is_swept(node: Node, base: Path, method: str) -> None
     (left / "data").write_bytes(b"x")
     node.do(method, "another", VOL_SIZE="1")
     assert not left.exists()
+
+
+def test_a_sweep_leaves_no_lock_to_a_create_that_begins(base: Path) -> None:
+    staged = base / "pool/loopback/.staging/some.0123456789abcdef"
+    staged.mkdir(parents=True)
+
+    lib = LOOPBACK / "lib"
+    swept = subprocess.run(
+        ["python3", "-c", BEGIN_DURING_A_SWEEP, staged],
+        env={"PYTHONPATH": str(lib), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert swept.stdout == "too late\n"
+    assert files(staged.parent) == []
 
 
 # grow

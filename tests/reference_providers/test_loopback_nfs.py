@@ -15,6 +15,8 @@ from tests.nodes.conftest import need_guests
 LOOPBACK = Path(__file__).parents[2] / "reference-providers/loopback"
 VOLUME = "0b7c2c55-8a4e-4f0e-8a0e-3f5a3a1f2c77.ext.disk0"
 REMOVED_WHILE_ITS_LOCK_IS_OPEN = """
+"$PROVIDER/verify"
+ls -A "$EXTP_DIRECTORY"
 "$PROVIDER/create"
 exec 9<"$EXTP_DIRECTORY/loopback/$VOL_NAME/lock"
 sleep 1 &
@@ -33,7 +35,7 @@ def pool(tmp_path: Path) -> Path:
     return tmp_path / "pool"
 
 
-def test_remove_waits_for_those_that_have_the_lock_open(pool: Path) -> None:
+def test_verify_leaves_nothing_and_remove_waits_for_the_lock_to_be_closed(pool: Path) -> None:
     variables = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "PROVIDER": str(LOOPBACK),

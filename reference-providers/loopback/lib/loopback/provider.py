@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from extstorage.provider import Device, Provider, ProviderError, parameters
 from loopback.mappings import Mappings, serves
 
@@ -47,7 +49,7 @@ class Loopback(Provider):
         from loopback.holds import Holds
 
         known = self._pool(check=False).volume(volume)
-        if not known.exists():
+        if not os.path.isdir(known.directory):
             self._unmap(volume)
             return
         with known.lock():

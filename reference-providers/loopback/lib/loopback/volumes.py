@@ -58,8 +58,11 @@ class Volume:
             raise ProviderError(f"no such volume: {self.directory}") from None
 
     def exists(self) -> bool:
-        """Return whether the volume is there."""
-        return os.path.isdir(self.directory)
+        """Return whether the volume is there; raise OSError where that cannot be told."""
+        try:
+            return stat.S_ISDIR(os.stat(self.directory).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
 
 class Pool:
@@ -162,7 +165,10 @@ def _rename_new(source: str, target: str) -> None:
 def _delete_if_abandoned(directory: str) -> None:
     try:
         with Lock(f"{directory}/lock", create=True, wait_s=0) as lock:
-            _delete(directory, lock)
+            # Its maker may be about to take the lock: he must not find this one.
+            gone = f"{os.path.dirname(directory)}/{os.urandom(8).hex()}"
+            os.rename(directory, gone)
+            _delete(gone, lock)
     except (ProviderError, OSError):
         pass  # its owner lives, or another sweep was faster; the next one sees it again
 
