@@ -245,6 +245,7 @@ def _document(config: pytest.Config, conformance: ConformanceSession) -> dict[st
         seconds=conformance.seconds,
         times=conformance.times,
         figures=conformance.figures,
+        seed=conformance.request.seed,
         **_run_facts(conformance),
     )
     if conformance.reach:

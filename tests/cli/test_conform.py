@@ -41,7 +41,7 @@ def test_seed_is_handed_on(extstorage: Command, provider: Path) -> None:
     )
 
     assert completed.returncode == 0, completed.stdout + completed.stderr
-    assert json.loads((extstorage.directory / "report").read_text())["run"]["seed"] == 7
+    assert json.loads((extstorage.directory / "report").read_text())["seed"] == 7
 
 
 def test_an_empty_directory_name_is_no_name(extstorage: Command) -> None:

@@ -38,6 +38,7 @@ def document(*results: Result) -> dict[str, Any]:
         provider="pr<b>",
         release="3.0",
         profile="standard",
+        seed=1,
     )
 
 

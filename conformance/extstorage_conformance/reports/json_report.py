@@ -21,6 +21,7 @@ def document(
     provider: str,
     release: str,
     profile: str,
+    seed: int,
 ) -> dict[str, Any]:
     """Return the report as a JSON object.
 
@@ -32,6 +33,7 @@ def document(
         "provider": provider,
         "releases": [release],
         "profile": profile,
+        "seed": seed,
         "verdict": verdict.word,
         "counts": verdict.counts(),
         "seconds": {kind: round(spent, 3) for kind, spent in seconds.items()},
