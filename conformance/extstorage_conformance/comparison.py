@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from extstorage_conformance import judge, stamps
+from extstorage_conformance import judge
 from extstorage_conformance.life import ordinary, snapshot_of
 from extstorage_conformance.violation import Blocked, Violation
 
@@ -91,7 +92,11 @@ def live(volume: Volume, *changes: Change) -> None:
 def _judge_device(volume: Volume, attached: Call) -> None:
     if volume.subject.configuration.capabilities["userspace_only"]:
         return
-    size_mib = volume.devices.size_bytes(judge.block_device(attached)) / stamps.MIB
+    volume.path = judge.block_device(attached)
+    try:
+        size_mib = volume.device_mib()
+    except Blocked as found:
+        raise Violation("a device that can be opened", str(found), attached) from None
     expected = f"a device of at least {volume.size_mib} MiB"
     judge.holds(size_mib >= volume.size_mib, expected, f"{size_mib:g} MiB", attached)
 
@@ -129,11 +134,12 @@ def _further_calls(subject: Subject, change: Change) -> list[Call]:
             # Other scripts may refuse what one of them needs.
             if volume.run(change(volume.prepare(method))).failed:
                 volume.call(method)
-        return [
-            volume.run(change(ordinary(volume, method)))
-            for method in _FURTHER_METHODS
-            if subject.uses(method)
-        ]
+        calls = []
+        for method in filter(subject.uses, _FURTHER_METHODS):
+            calls.append(volume.run(change(ordinary(volume, method))))
+            if method == "grow" and calls[-1].succeeded:  # Ganeti has the new size on record
+                volume.disk = replace(volume.disk, size_mib=2 * volume.size_mib)
+        return calls
     finally:
         if subject.uses("snapshot"):
             _undo(snapshot_of(volume), change)

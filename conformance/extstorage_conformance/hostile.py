@@ -112,10 +112,12 @@ class Enclosure:
         a parameter names.
         """
         suite = self.subject.suite
-        own = [
-            str(PurePath(place.replace("{run_directory}", ".")))
-            for place in suite.configuration.run["inventory_directories"]
+        parameters = suite.configuration.parameters.values()
+        places = [
+            *suite.configuration.run["inventory_directories"],
+            *(value for value in parameters if value.startswith("{run_directory}/")),
         ]
+        own = [str(PurePath(place.replace("{run_directory}", "."))) for place in places]
         listed = self.subject.node.shell(_OUTSIDE, str(suite.run_directory), self._variables())
         lines = listed.stdout.decode(errors="backslashreplace").splitlines()
         return {line for line in lines if not line.startswith(tuple(f"./{each}" for each in own))}

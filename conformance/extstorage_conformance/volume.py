@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import stat
 import time
-from typing import TYPE_CHECKING, Unpack
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from extstorage_conformance import judge, stamps
 from extstorage_conformance.inventory.survey import PATIENCE_S
 from extstorage_conformance.violation import Blocked, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from extstorage.host.call import Call
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from extstorage_conformance.devices import Devices, Stream
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.suite_node import SuiteNode
+
+Result = TypeVar("Result")
 
 
 class Volume:
@@ -36,6 +39,7 @@ class Volume:
         self.disk = disk
         self.node = node or subject.node
         self.path = ""
+        self._has_been_open = False
 
     def on(self, node: SuiteNode) -> Volume:
         """Return this volume as it is seen from another node; its path there is not known yet."""
@@ -62,7 +66,11 @@ class Volume:
 
     def run(self, invocation: Invocation) -> Call:
         """Run an invocation on the volume's node; nothing is judged."""
-        return self.subject.run(invocation, self.node)
+        if invocation.method in ("detach", "close"):
+            self._has_been_open = False
+        call = self.subject.run(invocation, self.node)
+        self._has_been_open |= invocation.method == "open" and call.succeeded
+        return call
 
     def call(self, method: str, **values: Unpack[CallValues]) -> Call:
         """Run ``method``'s script; nothing is judged."""
@@ -201,10 +209,31 @@ class Volume:
         judge.holds(not found, "the data written before, unchanged", "; ".join(found[:3]), call)
 
     def _mismatches(self, generation: int, offsets: Iterable[int] | None) -> list[str]:
+        chosen = self._chosen(offsets)
         try:
-            return self.devices.mismatches(self.path, self.name, self._chosen(offsets), generation)
+            return self._read(
+                lambda: self.devices.mismatches(self.path, self.name, chosen, generation)
+            )
         except OSError as error:
             return [f"reading {self.path} failed: {error}"]
+
+    def _read(self, read: Callable[[], Result]) -> Result:
+        """Read; a device that refuses before its volume was open is opened, as Ganeti does."""
+        try:
+            return read()
+        except OSError:
+            if self._has_been_open or not self.subject.opens():
+                raise
+        self.given("open", exclusive=True)
+        return read()
+
+    @contextmanager
+    def judging_reads(self, call: Call | None) -> Iterator[None]:
+        """Judge that the attached device can be read in a with block; raises Violation."""
+        try:
+            yield
+        except OSError as error:
+            raise Violation("a device that can be read", f"{self.path}: {error}", call) from None
 
     def judge_io(
         self, call: Call | None, generation: int = 1, offsets: Iterable[int] | None = None
@@ -230,7 +259,7 @@ class Volume:
     def device_mib(self) -> float:
         """Return the size of the attached device in MiB; raises Blocked."""
         try:
-            return self.devices.size_bytes(self.path) / stamps.MIB
+            return self._read(lambda: self.devices.size_bytes(self.path)) / stamps.MIB
         except OSError as error:
             raise Blocked(f"the device {self.path} cannot be opened: {error}") from None
 

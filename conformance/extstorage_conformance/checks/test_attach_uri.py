@@ -76,7 +76,7 @@ def test_volume_without_device_has_an_empty_first_line(subject: Subject) -> None
     nodes=2,
 )
 def test_uri_is_of_one_volume(subject: Subject) -> None:
-    """A URI that attach prints for one volume is printed for no other, on any node.
+    """On each node, a URI that attach prints for one volume is printed for no other.
 
     Neither for another disk of the instance, nor for the same of another instance, nor for a
     snapshot, whatever EXTP_ACCESS says; and a volume that is attached again has the same URIs.

@@ -67,6 +67,8 @@ def _whole_life(volume: Volume) -> None:
 def _attach(volume: Volume) -> None:
     """Attach, and read what is printed as the release that is imitated does."""
     call = judge.succeeds(volume.call("attach"))
+    if call.undecodable is not None:
+        raise Violation("UTF-8", str(call.undecodable), call)
     path = read_attach_output(call.attach_output(), call.release).dev_path or ""
     clean = "\n" not in path
     told = f"the path alone, no newline (Ganeti {call.release.name} takes all of the output)"

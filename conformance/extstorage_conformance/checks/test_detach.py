@@ -121,6 +121,7 @@ def test_truth_is_told_about_a_device_in_use(subject: Subject) -> None:
     """
     volume = _attached_again(subject)
     volume.attach_again()
+    volume.make_ready()
     with volume.held():
         call = judge.ended(volume.call("detach"))
         if call.exit_code == 0:

@@ -176,7 +176,8 @@ def test_device_is_copied_to_another_provider(subject: Subject) -> None:
         call = subject.calls[-1]
         new.make_ready()
         _copy(old, new, call)
-        found = new.devices.mismatches(new.path, old.name, old.offsets())
+        with new.judging_reads(call):
+            found = new.devices.mismatches(new.path, old.name, old.offsets())
         judge.holds(not found, "the old volume's data", "; ".join(found[:3]), call)
 
 
@@ -263,7 +264,8 @@ def _judge_exported(origin: Volume, offsets: list[int], generation: int) -> None
     call = snapshot.judge_attach()
     if origin.subject.uses("open"):
         judge.succeeds(snapshot.call("open", exclusive=True))
-    found = snapshot.devices.mismatches(snapshot.path, origin.name, offsets, generation)
+    with snapshot.judging_reads(call):
+        found = snapshot.devices.mismatches(snapshot.path, origin.name, offsets, generation)
     judge.holds(not found, f"the data of export {generation}", "; ".join(found[:3]), call)
     snapshot.judge_attach()
     for method in ("detach", "remove"):
@@ -309,4 +311,6 @@ def _life(volume: Volume) -> Iterator[Call]:
         if subject.uses(method) and (step == method or subject.uses("snapshot")):
             target = volume if step == method else snapshot
             through(target, method)
+            if method == "grow":
+                volume.disk = replace(volume.disk, size_mib=2 * volume.size_mib)
             yield subject.calls[-1]

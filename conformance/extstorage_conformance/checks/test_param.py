@@ -236,7 +236,11 @@ def _judge_attached_both(here: Volume, there: Volume) -> None:
         for method in filter(there.subject.uses, ("setinfo", "grow", "snapshot")):
             there.judge_stamps(call, _OTHER_GENERATION)
             here.judge_stamps(call)
-            call = judge.succeeds(there.run(ordinary(there, method)), "it is a volume of its own")
+            invocation = ordinary(there, method)
+            if method == "snapshot":  # by now Ganeti has the grown size on record
+                grown = {"VOL_SNAPSHOT_SIZE": str(2 * there.size_mib)}
+                invocation = invocation.with_variables(grown)
+            call = judge.succeeds(there.run(invocation), "it is a volume of its own")
         found = here.device_mib()
         judge.holds(found == size, f"{size:g} MiB, as before", f"{found:g} MiB", call)
         if there.subject.uses("snapshot"):
@@ -250,9 +254,10 @@ def _judge_snapshot_there(there: Volume, taken: Call) -> None:
     """Judge that the other pool has the snapshot, with the data of the volume there."""
     snapshot = _in_other_pool(there.subject, snapshot_of(there))
     snapshot.judge_attach()
-    found = snapshot.devices.mismatches(
-        snapshot.path, there.name, there.offsets(), _OTHER_GENERATION
-    )
+    with snapshot.judging_reads(taken):
+        found = snapshot.devices.mismatches(
+            snapshot.path, there.name, there.offsets(), _OTHER_GENERATION
+        )
     judge.holds(not found, "the data of the volume in its pool", "; ".join(found[:3]), taken)
     snapshot.given("detach")
     snapshot.given("remove")
@@ -260,7 +265,8 @@ def _judge_snapshot_there(there: Volume, taken: Call) -> None:
 
 def _judge_own_blocks(there: Volume) -> None:
     call = there.judge_attach()
-    (stamp,) = there.devices.stamps(there.path, [0])
+    with there.judging_reads(call):
+        (stamp,) = there.devices.stamps(there.path, [0])
     is_the_others = stamp is not None and stamp.volume == there.name
     judge.holds(not is_the_others, "a volume of its own", "the volume in the other pool", call)
 

@@ -14,6 +14,8 @@ from extstorage_conformance.life import ordinary, through
 from extstorage_conformance.rules import Level, Profile, rule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from extstorage.host.call import Call
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.volume import Volume
@@ -38,6 +40,13 @@ def _bystander(subject: Subject) -> Volume:
     return volume
 
 
+def _bystanders(subject: Subject) -> tuple[Volume, Volume]:
+    """Return an attached volume and one that is not, both with data."""
+    attached, stored = _bystander(subject), _bystander(subject)
+    stored.detach()
+    return attached, stored
+
+
 @rule(
     "ES-SEC-01",
     Level.MUST,
@@ -50,7 +59,7 @@ def test_parameters_are_data(subject: Subject) -> None:
 
     Ganeti passes on what the user wrote: quotes, blanks, newlines, leading dashes.
     """
-    bystander, enclosure = _bystander(subject), Enclosure.of(subject)
+    bystanders, enclosure = _bystanders(subject), Enclosure.of(subject)
     canary, configured = enclosure.canary, subject.suite.parameters
     for name in sorted({*configured, *(words[0] for words in subject.provider.parameters)}):
         variable = PARAMETER_PREFIX + name.upper()
@@ -59,12 +68,13 @@ def test_parameters_are_data(subject: Subject) -> None:
         value = configured.get(name, "") + "".join(canary.values(COMMANDS[:2]))
         for method in filter(subject.provides, METHOD_NAMES):
             enclosure.call(ordinary(subject.volume(), method), variable, value)
-    _judge_unharmed(bystander, subject.calls[-1])
+    _judge_unharmed(bystanders, subject.calls[-1])
 
 
-def _judge_unharmed(bystander: Volume, call: Call) -> None:
-    bystander.judge_attach()
-    bystander.judge_stamps(call)
+def _judge_unharmed(bystanders: Iterable[Volume], call: Call) -> None:
+    for bystander in bystanders:
+        bystander.judge_attach()
+        bystander.judge_stamps(call)
 
 
 @rule(
@@ -79,12 +89,12 @@ def test_names_lead_nowhere_else(subject: Subject) -> None:
 
     Ganeti makes harmless names; an administrator's own call may have any.
     """
-    bystander, enclosure = _bystander(subject), Enclosure.of(subject)
+    bystanders, enclosure = _bystanders(subject), Enclosure.of(subject)
     try:
         call = _use_names(subject, enclosure)
     finally:
         enclosure.delete_strays()
-    _judge_unharmed(bystander, call)
+    _judge_unharmed(bystanders, call)
 
 
 def _use_names(subject: Subject, enclosure: Enclosure) -> Call:
@@ -141,7 +151,7 @@ def test_other_values_are_data(subject: Subject) -> None:
         for method in filter(subject.uses, sizes):
             enclosure.call(ordinary(volume, method), sizes[method], value)
         enclosure.call(ordinary(volume, "grow"), "VOL_SIZE", value)
-    _judge_unharmed(volume, subject.calls[-1])
+    _judge_unharmed((volume,), subject.calls[-1])
 
 
 @rule(
