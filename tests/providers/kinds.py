@@ -141,6 +141,24 @@ KINDS = {
         },
         blocks=("ES-GROW-07",),
     ),
+    "extents-and-no-growth-twice": Kind(
+        "LVM's own words: a size that rounding gave already matches the existing one.",
+        sizes="granularity = 4\nminimum = 4\n",
+        edits={
+            "common.sh": ("\n# Make an empty directory", _EXTENT),
+            "grow": ('-ge "$old" ] ||', '-gt "$old" ] ||'),
+        },
+        blocks=("ES-GROW-07",),
+    ),
+    "snapshot-keeps-its-origins-size": Kind(
+        "An array on which a volume that has a snapshot cannot grow.",
+        edits={
+            "grow": (
+                _THERE,
+                _THERE + '[ ! -e "$volume.snap/image" ] || fail "$VOL_NAME has a snapshot"\n',
+            )
+        },
+    ),
     "seven-scripts": Kind("The least that Ganeti takes.", lacks=("snapshot", "open", "close")),
     "userspace": Kind(
         "A hypervisor that speaks to the storage itself.",
