@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -69,3 +70,71 @@ def test_the_next_call_takes_away_what_a_killed_one_left(provider: ShellProvider
     running.touch()
     assert provider.call("remove").returncode == 0
     assert [*state.iterdir()] == [running]
+
+
+INHERITED = """
+do_attach() { print_device "$DEVICE"; }
+do_create() { run true; false; }
+do_grow() { make_temporary; lock_volume; x=$(mib_to_bytes 9); }
+do_remove() { temporary=$PRECIOUS; wait_until_unused /dev/none; }
+do_setinfo() { fail "$provider_name: ${es_undo:-nothing} to undo"; }
+"""
+CALLS = {
+    "attach": {},
+    "create": {},
+    "grow": {},
+    "remove": {},
+    "setinfo": {},
+    "snapshot": {},
+    "verify": {},
+    "detach": {"VOL_NAME": "-x"},
+    "open": {"EXTP_THIN": "maybe"},
+    "close": {"EXTP_POOL": ""},
+}
+
+
+def names_of_variables(provider: ShellProvider) -> set[str]:
+    """Return what the runtime calls its variables."""
+    files = (provider.directory / "lib/extstorage").glob("*.sh")
+    text = " ".join(file.read_text() for file in files)
+    return set(re.findall(r"\b(?:es_\w+|temporary|checks|run_timeout|provider_name)\b", text))
+
+
+@pytest.mark.parametrize("method", CALLS)
+def test_no_variable_of_the_runtime_is_inherited(
+    provider: ShellProvider, method: str, tmp_path: Path
+) -> None:
+    provider.define(INHERITED)
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    variables = {"PRECIOUS": str(precious), "DEVICE": "/dev/loop0", **CALLS[method]}
+    inherited = dict.fromkeys(names_of_variables(provider), str(precious))
+    assert {"temporary", "checks", "es_undo", "es_directory"} <= inherited.keys()
+    wanted = provider.call(method, **variables)
+    call = provider.call(method, **variables, **inherited)
+    assert (call.returncode, call.stdout, call.stderr) == (
+        wanted.returncode,
+        wanted.stdout,
+        wanted.stderr,
+    )
+    assert precious.is_dir()
+
+
+def test_a_call_before_main_reads_no_file_that_the_environment_names(
+    provider: ShellProvider, tmp_path: Path
+) -> None:
+    other = tmp_path / "lib/extstorage/complaints.sh"
+    other.parent.mkdir(parents=True)
+    other.write_text("echo PLANTED >&2\n")
+    provider.define("fail 'no main yet'")
+    call = provider.call("create", es_directory=str(tmp_path))
+    assert call.returncode != 0
+    assert "PLANTED" not in call.stderr
+
+
+def test_nobodys_time_limit_for_input_or_option_counts(provider: ShellProvider) -> None:
+    provider.define(
+        'do_create() { { sleep 1.5; echo late; } | { read -r x; echo "$x"; }; echo /pro[c]; }'
+    )
+    call = provider.call("create", TMOUT="1", SHELLOPTS="noglob")
+    assert call.stderr == "late\n/proc\n"

@@ -15,9 +15,8 @@ fi
 [ -n "$es_returned" ] || : "${es_code:=1}"
 es_status=${es_code:-0}
 if [ "$es_status" -ne 0 ] && [ -n "$es_undo" ]; then (set +e; "$es_undo") || :; fi
-if [ -n "${temporary-}" ]; then rm -rf -- "$temporary" || :; fi
 if [ -e "$es_own.said" ]; then
-    set -- "$es_own.said"
+    set -- "$es_own.said" "$es_own.tmp" # not $temporary, which the provider may have changed
     for es_file in "$es_state"/.call.*; do # scripts that were killed have left theirs
         es_number=${es_file##*/.call.}
         [ -e "/proc/${es_number%%.*}" ] || set -- "$@" "$es_file"

@@ -3,10 +3,13 @@
 # of this directory when a function of theirs is called for the first time.
 # shellcheck shell=sh disable=SC2034,SC2154 # the files share their variables
 
-set -eu
-# The node daemon's environment is inherited: nothing of it may change a result.
+set -eu +fC
+# The node daemon's environment is inherited: nothing of it may change a result. A variable
+# that is read before it is set would be one that came along with it.
 export LC_ALL=C
-unset CDPATH TMPDIR POSIXLY_CORRECT BLOCKSIZE BLOCK_SIZE GREP_OPTIONS
+unset CDPATH TMPDIR POSIXLY_CORRECT BLOCKSIZE BLOCK_SIZE DF_BLOCK_SIZE DU_BLOCK_SIZE GREP_OPTIONS
+unset es_directory es_declare provider_name # until main knows them
+TMOUT=0 temporary='' checks=''
 umask 077
 # The answer has a descriptor of its own, so that no program can add to it.
 exec 3>&1 1>&2 </dev/null

@@ -4,7 +4,7 @@
 es_load complaints
 
 es_verify() {
-    es_known=" ${checks-} "
+    es_known=" $checks "
     for es_wanted in "$@"; do
         case $es_known in
         *" $es_wanted "*) ;;
@@ -12,7 +12,7 @@ es_verify() {
         esac
     done
     # shellcheck disable=SC2086 # words
-    [ $# -gt 0 ] || set -- ${checks-}
+    [ $# -gt 0 ] || set -- $checks
     es_failed=''
     for es_check in "$@"; do
         es_label="$provider_name verify: $es_check"
