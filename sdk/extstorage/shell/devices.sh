@@ -24,26 +24,71 @@ wait_until_unused() {
 }
 
 # Status 1 if nobody uses the device or a part of it; what $es_users holds are words.
+# A device is known by its number: it has several names, and a user shows only one of them.
 es_find_users() {
     es_users=''
-    es_text=$(find /proc/[0-9]*/fd -maxdepth 1 \( -lname "$1" -o -lname "$1p[0-9]*" \) \
-        2>/dev/null) || [ $? -eq 1 ] || fail 'find failed: is it in PATH?'
-    for es_line in $es_text; do
-        es_line=${es_line#/proc/}
-        es_add_process "${es_line%%/*}"
-    done
-    for es_line in "/sys/class/block/${1##*/}/holders"/*; do
-        [ ! -e "$es_line" ] || es_users="$es_users, device ${es_line##*/}"
-    done
-    while read -r es_text es_line; do
-        case $es_text in
-        "$1" | "$1"p[0-9]*) es_users="$es_users, ${es_line%% *}" ;;
-        esac
-    done <<END
-$(cat /proc/self/mounts /proc/swaps)
-END
+    [ -e "$1" ] || return 1
+    es_need find stat
+    es_read_number "$1" || fail "cannot tell who uses $1: is it a block device?"
+    es_numbers=" $es_number "
+    es_add_parts "/sys/dev/block/$es_number"
+    es_add_processes
+    es_add_mounts
     es_users=${es_users#, }
     [ -n "$es_users" ]
+}
+
+# Set $es_number to MAJOR:MINOR, as the kernel writes it; status 1 if PATH is no block device.
+es_read_number() {
+    es_text=$(stat -L -c '%F:%t:%T' -- "$1" 2>/dev/null) || return 1
+    case $es_text in
+    'block special file':*) es_text=${es_text#*:} ;;
+    *) return 1 ;;
+    esac
+    es_number=$((0x${es_text%:*})):$((0x${es_text#*:}))
+}
+
+# What stands on the device or on a partition of it, whose numbers are added to $es_numbers.
+es_add_parts() {
+    for es_line in "$1"/*/partition; do
+        { read -r es_number <"${es_line%/*}/dev"; } 2>/dev/null || continue
+        es_numbers="$es_numbers$es_number "
+    done
+    for es_line in "$1"/holders/* "$1"/*/holders/*; do
+        [ ! -e "$es_line" ] || es_users="$es_users, device ${es_line##*/}"
+    done
+}
+
+es_add_processes() {
+    # Only what lies in /dev: the answer of another file system may not come.
+    es_text=$(find /proc/[0-9]*/fd -maxdepth 1 -lname '/dev/*' ! -lname /dev/null \
+        -exec stat -L -c '%t %T %n %F' -- {} + 2>/dev/null) || [ $? -eq 1 ] || fail 'find failed'
+    while read -r es_major es_minor es_line es_text; do
+        case $es_text in block*) ;; *) continue ;; esac
+        es_number=$((0x$es_major)):$((0x$es_minor)) es_line=${es_line#/proc/}
+        ! es_is_part || es_add_process "${es_line%%/*}"
+    done <<END
+$es_text
+END
+}
+
+es_is_part() {
+    case $es_numbers in *" $es_number "*) ;; *) return 1 ;; esac
+}
+
+es_add_mounts() {
+    while read -r es_line es_line es_number es_line es_place es_text; do
+        es_text=${es_text#* - * }
+        case $es_number:$es_text in # btrfs, for one, has a number of its own: 0:MINOR
+        0:*:/dev/*) es_read_number "${es_text%% *}" || continue ;;
+        esac
+        ! es_is_part || es_users="$es_users, mount $es_place"
+    done </proc/self/mountinfo
+    [ -e /proc/swaps ] || return 0
+    while read -r es_place es_text; do
+        case $es_place in /dev/*) es_read_number "$es_place" || continue ;; *) continue ;; esac
+        ! es_is_part || es_users="$es_users, swap $es_place"
+    done </proc/swaps
 }
 
 es_add_process() {

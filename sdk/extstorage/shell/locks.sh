@@ -7,10 +7,7 @@ es_load programs # which opens these descriptors
 # still the one that the name leads to: it may have been removed while we waited.
 es_take() {
     # rm too: without it a failure could not undo what it has begun.
-    for es_program in flock rm; do
-        command -v "$es_program" >/dev/null ||
-            fail "the program $es_program is not in PATH: install it on this node"
-    done
+    es_need flock rm
     while :; do
         { eval "command exec $1>>\"\$2\""; } 2>/dev/null || return 1
         [ "$1" != 9 ] || flock -w "$run_timeout" 9 9>&9 || es_is_locked "$2"

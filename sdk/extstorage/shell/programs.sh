@@ -33,11 +33,15 @@ run_daemon() {
     [ "$es_status" -eq 0 ] || es_program_failed "$1"
 }
 
-es_ready() {
-    for es_program in "$1" timeout; do
+es_need() {
+    for es_program in "$@"; do
         command -v "$es_program" >/dev/null ||
             fail "the program $es_program is not in PATH: install it on this node"
     done
+}
+
+es_ready() {
+    es_need "$1" timeout
     es_make_state
     true >"$es_own.said" || fail "cannot write to $es_state"
 }

@@ -1,0 +1,63 @@
+"""Who uses a device is seen in every shell, whatever name it was given or opened by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.block_devices import USES, block_device, needs_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.block_devices import BlockDevice, Use
+    from tests.shell.providers import ShellProvider
+
+METHODS = 'do_detach() { wait_until_unused "$DEVICE" 0; }\n'
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[BlockDevice]:
+    with block_device(tmp_path) as made:
+        yield made
+
+
+@needs_loop
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_users_are_found_by_every_name(
+    provider: ShellProvider, use: Use, device: BlockDevice, tmp_path: Path
+) -> None:
+    provider.define(METHODS)
+    with use(device, tmp_path) as user:
+        for name in device.names():
+            call = provider.call("detach", DEVICE=name)
+            told = f"{name} is in use ({user}): stop that, and try again\n"
+            assert (call.returncode, call.stderr.partition(": ")[2]) == (1, told)
+    assert provider.call("detach", DEVICE=str(device.link)).returncode == 0
+
+
+def test_a_device_that_is_not_there_is_unused(provider: ShellProvider, tmp_path: Path) -> None:
+    provider.define(METHODS)
+    dangling = tmp_path / "gone"
+    dangling.symlink_to("/dev/no-such-device")
+    for path in (str(dangling), "/dev/no-such-device"):
+        call = provider.call("detach", DEVICE=path)
+        assert (call.returncode, call.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/dev"])
+def test_what_is_no_block_device_is_refused(provider: ShellProvider, path: str) -> None:
+    provider.define(METHODS)
+    call = provider.call("detach", DEVICE=path)
+    assert call.returncode == 1
+    assert f"cannot tell who uses {path}: is it a block device?" in call.stderr
+
+
+def test_what_looks_for_users_must_be_there(provider: ShellProvider, tmp_path: Path) -> None:
+    (tmp_path / "printf").symlink_to("/usr/bin/printf")  # which mksh needs for the message
+    provider.define(f"do_detach() {{ PATH={tmp_path}; wait_until_unused /dev 0; }}")
+    call = provider.call("detach")
+    assert call.returncode == 1
+    assert "the program find is not in PATH: install it on this node" in call.stderr
