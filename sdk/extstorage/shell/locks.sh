@@ -29,8 +29,9 @@ lock_volume() {
     es_lock=$es_state/lock.$VOL_NAME
 }
 
-# lock FILE: status 1 if the directory that it is in is not there. Descriptor 8;
-# a second lock in one script is lock_other FILE, descriptor 7.
+# lock FILE: status 1 if it cannot be opened. That may be as its directory is not there, or for
+# any other reason: the caller has to find out. Descriptor 8; a second lock in one script is
+# lock_other FILE, descriptor 7.
 lock() { es_take 8 "$1"; }
 
 lock_other() { es_take 7 "$1"; }
