@@ -116,7 +116,8 @@ class Pool:
             if node:
                 raise ProviderError(f"attached on node {node}: detach it there first")
             _delete(f"{volume}/data")
-            _delete_directory(volume)
+            _empty(volume)
+            _leave(volume, lock)
 
     def grow(self, name: str, new_size: int) -> None:
         """Make the file and this node's device ``new_size`` MiB large."""
@@ -192,33 +193,28 @@ class Pool:
     def _lock(self, volume: str) -> Lock:
         """Return the held lock; raise ProviderError if there is no such volume."""
         # Looked at first, so that a volume that is being removed gets no new lock.
-        if os.path.exists(f"{volume}/data"):
+        if _exists(f"{volume}/data"):
             try:
                 lock = Lock(f"{volume}/lock", create=True)
             except FileNotFoundError:
                 raise ProviderError(f"no such volume: {volume}") from None
-            if os.path.exists(f"{volume}/data"):
+            if _exists(f"{volume}/data"):
                 self._held.append(lock)
                 return lock
-            lock.release()
+            _leave(volume, lock)
         raise ProviderError(f"no such volume: {volume}")
 
     def _make(self, name: str, fill: Callable[[str], None]) -> None:
-        """Make the volume by one rename; what a crash leaves before that is no volume."""
+        """Make the volume by one link; what a crash leaves before that is no volume."""
         self.check()
         volume = self._path(name)
-        with _begun(volume):
-            if os.path.exists(f"{volume}/data"):
+        with _begun(volume) as lock:
+            if _exists(f"{volume}/data"):
                 raise ProviderError(f"the volume exists: {volume}: remove it first")
             try:
-                _delete(f"{volume}/data.new")
-                os.close(os.open(f"{volume}/data.new", os.O_WRONLY | os.O_CREAT, 0o600))
-                fill(f"{volume}/data.new")
-                _sync(f"{volume}/data.new")
-                os.rename(f"{volume}/data.new", f"{volume}/data")
-                _sync(volume)
+                _commit(volume, fill)
             except BaseException:
-                _delete_directory(volume)
+                _leave_after_failure(volume, lock)
                 raise
 
     def _devices(self, name: str) -> tuple[str, list[str]]:
@@ -325,6 +321,47 @@ def _begun(volume: str) -> Lock:
     raise ProviderError(f"cannot write to {volume}")
 
 
+def _commit(volume: str, fill: Callable[[str], None]) -> None:
+    """Make the volume's data; if that fails, a volume that is there is another call's."""
+    new, data = f"{volume}/data.new", f"{volume}/data"
+    _delete(new)
+    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        fill(new)
+        _sync(new)
+        os.link(new, data)  # which never replaces a volume
+        _sync(volume)
+        os.unlink(new)
+    except BaseException:
+        if _is_same(new, data):
+            _delete(data)
+        _delete(new)
+        raise
+
+
+def _leave(volume: str, lock: Lock) -> None:
+    """Leave a directory that has no volume in it; the lock, which the caller holds, goes.
+
+    As soon as the lock has no name, the directory may be another call's, with a lock and a
+    volume of its own.
+    """
+    _delete(f"{volume}/lock")
+    lock.release()  # NFS keeps a file that is open, under another name
+    try:
+        os.rmdir(volume)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.ENOENT):
+            raise
+
+
+def _leave_after_failure(volume: str, lock: Lock) -> None:
+    try:
+        if not _exists(f"{volume}/data"):
+            _leave(volume, lock)
+    except OSError:
+        pass  # what failed first is what counts
+
+
 def _loop_devices() -> list[tuple[str, str]]:
     """Return the path and the file of each loop device that has one."""
     names = [name for name in os.listdir("/sys/block") if name.startswith("loop")]
@@ -386,17 +423,20 @@ def _delete_if_empty(path: str) -> None:
         pass  # a volume, or another call's lock, is in it
 
 
-def _delete_directory(path: str) -> None:
-    while True:
-        for name in os.listdir(path):
-            _delete(f"{path}/{name}")
-        try:
-            os.rmdir(path)
-        except OSError as error:
-            if error.errno != errno.ENOTEMPTY:
-                raise
-        else:
-            return  # another call had just put its lock there
+def _empty(directory: str) -> None:
+    """Delete everything but the lock, and what NFS keeps of files until they are closed."""
+    for name in os.listdir(directory):
+        if name != "lock" and not name.startswith(".nfs"):
+            _delete(f"{directory}/{name}")
+
+
+def _exists(path: str) -> bool:
+    """Return whether there is such a file; raise OSError if nobody can tell."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _read(path: str) -> str:

@@ -41,10 +41,27 @@ development_find() {
 
 development_lock() {
     development_find "$1"
-    if [ -e "$volume/data" ]; then
-        lock "$volume/lock" || [ ! -e "$volume/data" ] || fail "cannot write to $volume"
-    fi
-    [ -e "$volume/data" ] || fail "no such volume: $volume" # it may just have been removed
+    development_take || {
+        development_is_absent "$volume/data" || fail "cannot lock or cannot read $volume"
+        fail "no such volume: $volume"
+    }
+}
+
+# Status 1 if there is no volume, or its lock cannot be opened.
+development_take() {
+    if ! [ -e "$volume/data" ] || ! lock "$volume/lock"; then return 1; fi
+    [ ! -e "$volume/data" ] || return 0
+    development_leave # it has just been removed, and this lock is a new one
+    return 1
+}
+
+# Status 1 unless a file is not there for certain: of an I/O error `[ -e` says that it is not.
+development_is_absent() {
+    [ ! -e "$1" ] || return 1
+    case $(stat -- "$1" 2>&1) in
+    *': No such file or directory' | *': Not a directory') ;;
+    *) return 1 ;;
+    esac
 }
 
 # --- volumes ---------------------------------------------------------------
@@ -56,7 +73,7 @@ development_create() {
     development_commit
 }
 
-# A volume comes to be by one rename; what a crash leaves before that is no volume,
+# A volume comes to be by one link; what a crash leaves before that is no volume,
 # and goes with the next create or remove.
 development_begin() {
     tries=100
@@ -66,8 +83,10 @@ development_begin() {
         run mkdir -p -- "$volume"
     done
     [ ! -e "$volume/data" ] || fail "the volume exists: $volume: remove it first"
-    undo development_discard
+    development_is_absent "$volume/data" || fail "cannot tell whether there is a volume: $volume"
+    undo development_leave
     run rm -f -- "$volume/data.new"
+    undo development_discard
 }
 
 development_fail_to_begin() {
@@ -75,23 +94,49 @@ development_fail_to_begin() {
     fail "cannot write to $volume"
 }
 
-development_discard() { rm -rf -- "$volume"; }
-
 development_commit() {
     run sync -- "$volume/data.new"
-    run mv -T -- "$volume/data.new" "$volume/data"
+    run ln -T -- "$volume/data.new" "$volume/data" # which never replaces a volume
     run sync -- "$volume"
     undo ''
+    rm -f -- "$volume/data.new" || : # a second name of the data, which goes with the volume
+}
+
+# A volume that is there is this call's only if it is what this call has made.
+development_discard() {
+    # shellcheck disable=SC3013 # every shell that can be /bin/sh has -ef
+    [ ! "$volume/data" -ef "$volume/data.new" ] || run rm -f -- "$volume/data"
+    run rm -f -- "$volume/data.new"
+    development_leave
+}
+
+# Leave the directory, unless there is a volume in it. As soon as the lock is not there any
+# more, the directory may be another call's, with a lock and a volume of its own. The lock goes
+# by way of another directory, as NFS keeps a file that is open where it was.
+development_leave() {
+    development_is_absent "$volume/data" || return 0
+    gone=${volume%/*}/.gone.${volume##*/}
+    run mv -T -- "$volume/lock" "$gone"
+    run rm -f -- "$gone"
+    rmdir --ignore-fail-on-non-empty -- "$volume" 2>/dev/null ||
+        development_is_absent "$volume" ||
+        run rmdir --ignore-fail-on-non-empty -- "$volume"
 }
 
 development_remove() {
     development_find "$1"
-    lock "$volume/lock" || return 0
+    tries=5
+    until lock "$volume/lock"; do
+        ! development_is_absent "$volume" || return 0
+        [ "$tries" -gt 0 ] || fail "cannot lock $volume: can this node write there?"
+        tries=$((tries - 1))
+    done
     development_mapped_by "$1" ''
     [ -z "$mapped" ] || fail "attached on node $mapped: detach it there first"
     run rm -f -- "$volume/data"
-    # Another call may just have put its lock there.
-    rm -rf -- "$volume" || run rm -rf -- "$volume"
+    # What NFS keeps of open files goes when they are closed.
+    run find "$volume" -ignore_readdir_race -mindepth 1 ! -name lock ! -name '.nfs*' -delete
+    development_leave
 }
 
 development_grow() {
@@ -174,7 +219,7 @@ development_uri() {
 # Whatever has become of the volume and its directory: what this node maps can go.
 development_detach() {
     development_volume "$1"
-    if [ -e "$volume/data" ]; then lock "$volume/lock" || :; fi
+    development_take || :
     development_device "$1"
     for mapped in $device $others; do
         development_unmap "$mapped"
