@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.block_devices import USES, block_device, needs_loop
+from tests.shell.providers import VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,7 @@ def test_what_is_no_block_device_is_refused(provider: ShellProvider, path: str) 
     provider.define(METHODS)
     call = provider.call("detach", DEVICE=path)
     assert call.returncode == 1
-    assert f"cannot tell who uses {path}: is it a block device?" in call.stderr
+    assert f"cannot tell who uses {path}: stat says " in call.stderr
 
 
 def test_what_looks_for_users_must_be_there(provider: ShellProvider, tmp_path: Path) -> None:
@@ -61,3 +62,18 @@ def test_what_looks_for_users_must_be_there(provider: ShellProvider, tmp_path: P
     call = provider.call("detach")
     assert call.returncode == 1
     assert "the program find is not in PATH: install it on this node" in call.stderr
+
+
+@needs_loop
+@pytest.mark.parametrize("program", ["find", "stat"])
+def test_what_could_not_be_looked_for_is_not_taken_for_unused(
+    provider: ShellProvider, device: BlockDevice, program: str, tmp_path: Path
+) -> None:
+    fails = tmp_path / program
+    fails.write_text("#!/bin/sh\necho 'no luck' >&2\nexit 1\n")
+    fails.chmod(0o755)
+    provider.define(METHODS)
+    call = provider.call("detach", DEVICE=device.path, PATH=f"{tmp_path}:{VARIABLES['PATH']}")
+    assert call.returncode == 1
+    assert f"cannot tell who uses {device.path}: " in call.stderr
+    assert program in call.stderr

@@ -29,10 +29,10 @@ es_find_users() {
     es_users=''
     [ -e "$1" ] || return 1
     es_need find stat
-    es_read_number "$1" || fail "cannot tell who uses $1: is it a block device?"
+    es_read_number "$1" || fail "cannot tell who uses $1: stat says $es_text"
     es_numbers=" $es_number "
     es_add_parts "/sys/dev/block/$es_number"
-    es_add_processes
+    es_add_processes "$1"
     es_add_mounts
     es_users=${es_users#, }
     [ -n "$es_users" ]
@@ -40,7 +40,7 @@ es_find_users() {
 
 # Set $es_number to MAJOR:MINOR, as the kernel writes it; status 1 if PATH is no block device.
 es_read_number() {
-    es_text=$(stat -L -c '%F:%t:%T' -- "$1" 2>/dev/null) || return 1
+    es_text=$(stat -L -c '%F:%t:%T' -- "$1" 2>&1) || return 1
     case $es_text in
     'block special file':*) es_text=${es_text#*:} ;;
     *) return 1 ;;
@@ -59,17 +59,24 @@ es_add_parts() {
     done
 }
 
+# What find and stat did not get to the end with would be no users: so they tell of the device too.
 es_add_processes() {
     # Only what lies in /dev: the answer of another file system may not come.
-    es_text=$(find /proc/[0-9]*/fd -maxdepth 1 -lname '/dev/*' ! -lname /dev/null \
+    es_text=$(find "$1" /proc/[0-9]*/fd -maxdepth 1 \
+        \( ! -path '/proc/*' -o -lname '/dev/*' ! -lname /dev/null \) \
         -exec stat -L -c '%t %T %n %F' -- {} + 2>/dev/null) || [ $? -eq 1 ] || fail 'find failed'
+    es_looked=''
     while read -r es_major es_minor es_line es_text; do
         case $es_text in block*) ;; *) continue ;; esac
-        es_number=$((0x$es_major)):$((0x$es_minor)) es_line=${es_line#/proc/}
-        ! es_is_part || es_add_process "${es_line%%/*}"
+        es_number=$((0x$es_major)):$((0x$es_minor))
+        case $es_line in
+        /proc/*) ! es_is_part || es_add_process "$es_line" ;;
+        *) es_looked=yes ;;
+        esac
     done <<END
 $es_text
 END
+    [ -n "$es_looked" ] || fail "cannot tell who uses $1: find or stat failed"
 }
 
 es_is_part() {
@@ -91,7 +98,10 @@ es_add_mounts() {
     done </proc/swaps
 }
 
+# es_add_process /proc/NUMBER/fd/N
 es_add_process() {
+    set -- "${1#/proc/}"
+    set -- "${1%%/*}"
     [ "$1" != "$$" ] || return 0
     es_program=''
     { read -r es_program <"/proc/$1/comm"; } 2>/dev/null || return 0 # has just ended
