@@ -42,7 +42,7 @@ development_find() {
 development_lock() {
     development_find "$1"
     development_take || {
-        development_is_absent "$volume/data" || fail "cannot lock or cannot read $volume"
+        development_is_absent "$volume/data" || fail "cannot lock or cannot read $volume$told"
         fail "no such volume: $volume"
     }
 }
@@ -55,11 +55,14 @@ development_take() {
     return 1
 }
 
-# Status 1 unless a file is not there for certain: of an I/O error `[ -e` says that it is not.
+# Status 1 unless a file is not there for certain: after an I/O error `[ -e` says that it is
+# not. What stat says in such a case is in $told, for a message to end with.
 development_is_absent() {
+    told=''
     [ ! -e "$1" ] || return 1
-    case $(stat -- "$1" 2>&1) in
-    *': No such file or directory' | *': Not a directory') ;;
+    told=" (stat: $(stat -c %F -- "$1" 2>&1))" || : # an error is what is looked for
+    case $told in
+    *': No such file or directory)' | *': Not a directory)') ;;
     *) return 1 ;;
     esac
 }
@@ -83,7 +86,7 @@ development_begin() {
         run mkdir -p -- "$volume"
     done
     [ ! -e "$volume/data" ] || fail "the volume exists: $volume: remove it first"
-    development_is_absent "$volume/data" || fail "cannot tell whether there is a volume: $volume"
+    development_is_absent "$volume/data" || fail "cannot tell whether $volume is there$told"
     undo development_leave
     run rm -f -- "$volume/data.new"
     undo development_discard
@@ -128,7 +131,7 @@ development_remove() {
     tries=5
     until lock "$volume/lock"; do
         ! development_is_absent "$volume" || return 0
-        [ "$tries" -gt 0 ] || fail "cannot lock $volume: can this node write there?"
+        [ "$tries" -gt 0 ] || fail "cannot lock $volume: can this node write there?$told"
         tries=$((tries - 1))
     done
     development_mapped_by "$1" ''
