@@ -186,6 +186,46 @@ class LvmNode:
         self.join()
 
 
+@contextlib.contextmanager
+def stopped_at(
+    system_call: str, node: LvmNode, method: str, volume: str, **variables: str
+) -> Iterator[list[str]]:
+    """Run the script of ``method``; for the block it stands still after its first ``system_call``.
+
+    Of its own, not of the commands that it runs. At the block's end it goes on until it has ended;
+    the list then holds its exit code and what it printed.
+    """
+    values = {**node.parameters, "VOL_NAME": volume, **variables}
+    words = " ".join(f"{name}={value}" for name, value in values.items())
+    # A session of its own: the kernel hangs up on what stands still when its group's shell ends.
+    strace = f"setsid --wait strace -qq -o /run/trace -e trace={system_call}"
+    node.shell(
+        f"cd {node.provider}; rm -f /run/ended /run/trace;"
+        f" {{ {strace} -e inject={system_call}:signal=STOP:when=1 env {words} ./{method};"
+        " echo $? >/run/ended; } >/run/output 2>&1 &"
+        " until grep -q 'stopped by SIGSTOP' /run/trace 2>/dev/null; do sleep 0.1; done",
+        timeout_s=60,
+    )
+    ended: list[str] = []
+    try:
+        yield ended
+    finally:
+        ended += node.shell(
+            f"pkill -CONT -x {method}; until test -s /run/ended; do sleep 0.1; done;"
+            " cat /run/ended /run/output",
+            timeout_s=60,
+        ).split("\n", 1)
+
+
+@contextlib.contextmanager
+def slow_to_wipe(node: LvmNode, volume: str) -> Iterator[None]:
+    """Let a call grow the volume from 4 to 8 MiB; for the block, it writes zeros."""
+    variables = {"EXTP_WIPE": "yes", "VOL_SIZE": "4", "VOL_NEW_SIZE": "8"}
+    with stopped_at("fsync", node, "grow", volume, **variables) as ended:
+        yield
+    assert ended == ["0", ""]
+
+
 def at_once(*calls: tuple[LvmNode, str, str, dict[str, str]]) -> list[Answer]:
     """Run the calls at the same time; return what became of each."""
     answers: list[Answer | None] = [None] * len(calls)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reference_providers.lvm import GROUP, MIB, LvmNode, at_once, new_volume, open_
+from tests.reference_providers.lvm import (
+    GROUP,
+    MIB,
+    LvmNode,
+    at_once,
+    new_volume,
+    open_,
+    slow_to_wipe,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -327,6 +335,45 @@ def test_wipe_zeroes_new_space_and_grown_space(node: LvmNode) -> None:
     node.do("grow", volume, VOL_SIZE="4", VOL_NEW_SIZE="8")
     assert (node.read(device), node.read(device, mib=5)) == ("", "")
     assert [name for name in node.volumes() if "+" in name] == []
+
+
+def test_a_grow_that_is_repeated_while_zeros_are_written_is_refused(node: LvmNode) -> None:
+    volume, device = created(node, 4)
+    node.parameters["EXTP_WIPE"] = "yes"
+    with slow_to_wipe(node, volume):
+        line = node.refuse("grow", volume, VOL_SIZE="4", VOL_NEW_SIZE="8")
+        assert "another call is at work on" in line
+        assert "try again later" in line
+        assert "in use" in node.refuse("detach", volume)
+        assert node.do("attach", volume) == device  # a guest that runs is not held up
+    node.do("grow", volume, VOL_SIZE="4", VOL_NEW_SIZE="8")
+    assert node.size(device) == 8 * MIB
+
+
+@pytest.mark.parametrize("attached", [True, False])
+def test_a_wipe_that_fails_changes_no_attach(node: LvmNode, attached: bool) -> None:  # noqa: FBT001
+    volume, _ = created(node, 4)
+    if not attached:
+        node.do("detach", volume)
+    before = node.mappings()
+    status = node.shell(
+        f"cd {node.provider}; strace -qq -o /dev/null -e inject=fsync:error=EIO:when=1"
+        f" env EXTP_GROUP={GROUP} EXTP_WIPE=yes VOL_NAME={volume} VOL_SIZE=4 VOL_NEW_SIZE=8 ./grow;"
+        ' echo "status $?"'
+    )
+    assert "Input/output error\nstatus 1" in status
+    assert node.mappings() == before
+
+
+def test_nothing_is_grown_where_no_zeros_can_be_written(node: LvmNode) -> None:
+    volume, device = created(node, 4)
+    node.do("close", volume)
+    node.parameters["EXTP_WIPE"] = "yes"
+    assert "closed on this node" in node.refuse("grow", volume, VOL_SIZE="4", VOL_NEW_SIZE="8")
+    assert node.report(volume, "lv_size") == str(4 * MIB)
+    open_(node, volume, exclusive=True)
+    node.do("grow", volume, VOL_SIZE="4", VOL_NEW_SIZE="8")
+    assert node.size(device) == 8 * MIB
 
 
 @pytest.mark.whole

@@ -152,10 +152,24 @@ MUTANTS = [
     ),
     Mutant(
         "grown-space-is-not-wiped",
-        "making.py",
-        "active.zero(start)\n        return",
-        "return",
+        "growing.py",
+        "active.zero(before.size)",
+        "pass",
         on_one(methods.test_wipe_zeroes_new_space_and_grown_space),
+    ),
+    Mutant(
+        "whoever-wipes-it",
+        "growing.py",
+        "with Maker(provider.group, (name,), protection):",
+        "if provider.group:",
+        on_one(methods.test_a_grow_that_is_repeated_while_zeros_are_written_is_refused),
+    ),
+    Mutant(
+        "wiped-without-a-word",
+        "growing.py",
+        "active = attach(provider, name)",
+        "provider.volumes().activate(name, 'sy'); active = provider.active_device(name)",
+        several.test_a_volume_that_is_being_wiped_is_not_removed_elsewhere,
     ),
     Mutant(
         "no-lock-on-metadata",

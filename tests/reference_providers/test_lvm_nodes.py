@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reference_providers.lvm import AREA, GROUP, LVM, MIB, at_once, new_volume, open_
+from tests.reference_providers.lvm import (
+    AREA,
+    GROUP,
+    LVM,
+    MIB,
+    at_once,
+    new_volume,
+    open_,
+    slow_to_wipe,
+)
 
 if TYPE_CHECKING:
     from tests.reference_providers.lvm import LvmNode
@@ -146,6 +155,29 @@ def test_grow_is_seen_by_the_other_nodes_next_attach(pair: list[LvmNode]) -> Non
     assert pair[1].do("attach", volume) == device
     assert pair[1].size(device) == 16 * MIB
     assert pair[1].read(device, mib=7) == "kept"
+
+
+def test_a_volume_that_is_being_wiped_is_not_removed_elsewhere(pair: list[LvmNode]) -> None:
+    volume, _ = created(pair[0], 4)
+    pair[0].do("detach", volume)
+    with slow_to_wipe(pair[0], volume):
+        line = pair[1].refuse("remove", volume)
+        assert "node node1.example.com has it attached" in line
+    assert pair[0].mappings() == []
+    pair[1].do("remove", volume)
+
+
+def test_a_volume_that_another_node_may_be_wiping_is_not_grown(pair: list[LvmNode]) -> None:
+    volume, _ = created(pair[0], 4)
+    pair[0].do("detach", volume)
+    pair[1].parameters["EXTP_WIPE"] = "yes"
+    with slow_to_wipe(pair[0], volume):
+        for size in ("8", "12"):
+            line = pair[1].refuse("grow", volume, VOL_SIZE="4", VOL_NEW_SIZE=size)
+            assert "node node1.example.com has it attached, and may be writing zeros" in line
+        assert pair[1].mappings() == []
+    assert pair[1].report(volume, "lv_size") == str(8 * MIB)
+    pair[1].do("grow", volume, VOL_SIZE="4", VOL_NEW_SIZE="12")
 
 
 def test_remove_is_refused_while_another_node_has_it(pair: list[LvmNode]) -> None:

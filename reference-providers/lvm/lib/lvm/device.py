@@ -77,7 +77,7 @@ class BlockDevice:
 
     def zero(self, start: int) -> None:
         """Make all from the byte ``start`` on read as zeros; the storage does it where it can."""
-        descriptor = self._open(os.O_RDWR)
+        descriptor = self.open_to_write()
         try:
             end = os.lseek(descriptor, 0, os.SEEK_END)
             for offset in range(start, end, _STEP):
@@ -85,6 +85,10 @@ class BlockDevice:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def open_to_write(self) -> int:
+        """Return an open descriptor: as long as it is one, the device cannot go."""
+        return self._open(os.O_RDWR)
 
     def _open(self, flags: int) -> int:
         try:

@@ -4,6 +4,9 @@ Such a volume carries its maker in a tag from its first moment on: the number an
 node, as sanlock has them. While he works, the maker holds a lock on his node. So whoever finds an
 unfinished volume can tell work from what a crash has left.
 
+A call that writes zeros over what a volume has grown by holds the same lock, under the volume's own
+name, and needs no tag: the volume is attached on its node meanwhile.
+
 All makers of a node lock one file, each at the byte that the volume's name gives: files of their
 own would stay for ever where their maker is killed, and nobody calls there again.
 """
@@ -76,7 +79,7 @@ def _open(group: str) -> int:
 
 def _take(descriptor: int, volume: str) -> None:
     if not _takes(descriptor, volume):
-        raise ProviderError(f"another call makes {volume}: try again later")
+        raise ProviderError(f"another call is at work on {volume}: try again later")
 
 
 def _takes(descriptor: int, volume: str) -> bool:

@@ -1,11 +1,11 @@
-"""Making, growing and removing volumes."""
+"""Making and removing volumes."""
 
 from __future__ import annotations
 
 from extstorage.provider import InvalidInputError, ProviderError
 from extstorage.provider.tools import ToolError
 from lvm import names
-from lvm.attaching import EXCLUSIVE, mode_of, refresh
+from lvm.attaching import EXCLUSIVE, refresh
 from lvm.group import MIB
 from lvm.makers import Maker, is_at_work, this_node
 from lvm.pools import PoolHere
@@ -185,42 +185,6 @@ def _thaw_abandoned(provider: Lvm, protection: Protection, name: str) -> None:
     active = provider.device(name)
     if active is not None and active.is_suspended():
         refresh(provider, name, active)
-
-
-def grow(provider: Lvm, name: str, new_size: int) -> None:
-    """Make the volume ``name`` ``new_size`` MiB, rounded up; never make it smaller."""
-    from lvm.snapshots import end_abandoned_copy
-
-    protection = provider.protection()
-    volumes = provider.volumes()
-    with protection.metadata():
-        found = volumes.volume(name)
-        if found.size - found.extent * provider.stripes >= new_size * MIB:
-            raise ProviderError(
-                f"VOL_NEW_SIZE: expected at least the volume's {found.size // MIB} MiB,"
-                f" found {new_size}: a volume never shrinks"
-            )
-        if found.is_copied:
-            end_abandoned_copy(provider, protection, name)
-        if found.size < new_size * MIB:
-            is_shared = protection.is_lvmlockd and not found.is_thin
-            with PoolHere(provider, protection, found.pool):
-                volumes.grow(name, new_size, shared=is_shared)
-        active = provider.device(name)
-        if active is not None and active.size() < volumes.volume(name).size:
-            refresh(provider, name, active)
-    if provider.wipe and not found.is_thin:
-        _wipe_from(provider, name, found.size, mode_of(found))
-
-
-def _wipe_from(provider: Lvm, name: str, start: int, mode: str) -> None:
-    active = provider.device(name)
-    if active is not None:
-        active.zero(start)
-        return
-    provider.volumes().activate(name, mode)
-    provider.active_device(name).zero(start)
-    provider.volumes().deactivate(name)
 
 
 def remove(provider: Lvm, name: str) -> None:

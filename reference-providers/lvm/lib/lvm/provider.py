@@ -56,7 +56,7 @@ class Lvm(Provider):
 
         name = self._name(volume)
         # With a detach in between, the device would go, or what this node says of itself would lie.
-        with VolumeLock(self.name, volume):
+        with self.one_at_a_time(name):
             return Device(attach(self, name).path)
 
     def detach(self, volume: str) -> None:
@@ -64,7 +64,7 @@ class Lvm(Provider):
         from lvm.attaching import detach
 
         name = self._name(volume)
-        with VolumeLock(self.name, volume):
+        with self.one_at_a_time(name):
             detach(self, name)
 
     def remove(self, volume: str) -> None:
@@ -75,7 +75,7 @@ class Lvm(Provider):
 
     def grow(self, volume: str, recorded_size: int, new_size: int) -> None:  # noqa: ARG002
         """Make the volume and this node's device larger; I/O goes on."""
-        from lvm.making import grow
+        from lvm.growing import grow
 
         grow(self, self._name(volume), new_size)
 
@@ -108,6 +108,10 @@ class Lvm(Provider):
         from lvm.checks import checks
 
         return checks(self)
+
+    def one_at_a_time(self, name: str) -> VolumeLock:
+        """Return this node's lock on the volume, for calls that make its device come or go."""
+        return VolumeLock(self.name, name)
 
     def volumes(self) -> Group:
         """Return the group with this provider's volumes."""
