@@ -89,7 +89,7 @@ MUTANTS = [
     ),
     Mutant(
         "remove-what-is-attached",
-        "making.py",
+        "removing.py",
         "if provider.device(name) is not None:\n        raise",
         "if provider.group == '':\n        raise",
         on_one(methods.test_a_device_in_use_stays_and_its_user_is_named),
@@ -243,10 +243,24 @@ MUTANTS = [
     ),
     Mutant(
         "remove-whatever-others-do",
-        "making.py",
-        "user = holds.user(name) if holds else None",
+        "removing.py",
+        "user = protection.holds.user(name) if protection.holds else None",
         "user = None",
         several.test_remove_is_refused_while_another_node_has_it,
+    ),
+    Mutant(
+        "remove-looks-and-then-acts",
+        "removing.py",
+        "        _expect_no_user(protection, name)\n        volumes.remove(old)",
+        "        volumes.remove(old)",
+        several.test_of_a_remove_and_an_attach_elsewhere_at_once_one_fails,
+    ),
+    Mutant(
+        "a-killed-remove-is-never-ended",
+        "removing.py",
+        "if old is not None and",
+        "if old is not None and name in found and",
+        several.test_what_a_killed_remove_left_goes_with_the_next_one,
     ),
 ]
 

@@ -15,6 +15,7 @@ from tests.reference_providers.lvm import (
     new_volume,
     open_,
     slow_to_wipe,
+    stopped_at,
 )
 
 if TYPE_CHECKING:
@@ -187,6 +188,50 @@ def test_remove_is_refused_while_another_node_has_it(pair: list[LvmNode]) -> Non
     assert "node node2.example.com has it attached" in pair[0].refuse("remove", volume)
     pair[1].do("detach", volume)
     pair[0].do("remove", volume)
+
+
+def test_of_a_remove_and_an_attach_elsewhere_at_once_one_fails(pair: list[LvmNode]) -> None:
+    here, there = pair
+    volume, device = created(there)
+    there.write(device, "kept")
+    there.do("detach", volume)
+    # After it has looked who has the volume.
+    with stopped_at("preadv2", here, "remove", volume) as ended:
+        there.do("attach", volume)
+    assert ended[0] == "1", ended
+    assert "node node2.example.com has it attached: detach it there first" in ended[1]
+    assert there.volumes() == [volume]
+    assert there.read(there.do("attach", volume)) == "kept"
+    there.do("detach", volume)
+    here.do("remove", volume)
+    assert here.volumes() == []
+
+
+def test_what_a_killed_remove_left_goes_with_the_next_one(pair: list[LvmNode]) -> None:
+    volume, device = created(pair[1])
+    pair[1].write(device, "kept")
+    rename = f"lvrename -q {GROUP} {volume}+lvm {volume}+lvm+.old"
+    pair[0].shell(rename)  # as far as it may have come before it saw that the other node has it
+    assert "node2.example.com has it attached" in pair[0].refuse("remove", volume)
+    assert pair[1].do("attach", volume) == device
+    assert pair[1].read(device) == "kept"
+    pair[1].do("detach", volume)
+    pair[0].shell(rename)
+    assert "no such volume" in pair[1].refuse("attach", volume)
+    pair[1].do("remove", volume)
+    assert pair[0].volumes() == []
+
+
+def test_what_a_killed_remove_left_is_not_the_volume_that_was_made_since(
+    pair: list[LvmNode],
+) -> None:
+    volume, _ = created(pair[0])
+    pair[0].do("detach", volume)
+    pair[0].shell(f"lvrename -q {GROUP} {volume}+lvm {volume}+lvm+.old")
+    pair[0].do("create", volume, VOL_SIZE="4")
+    assert len(pair[0].volumes()) == 2
+    pair[0].do("remove", volume)
+    assert pair[0].volumes() == []
 
 
 def test_a_snapshot_is_refused_where_another_node_writes(pair: list[LvmNode]) -> None:

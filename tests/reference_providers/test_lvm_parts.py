@@ -40,8 +40,11 @@ def test_no_two_volumes_have_one_name() -> None:
     ]  # fmt: skip
     providers = ["lvm", "copy", "u", "ub", "a_b"]
     found = [names.logical_volume("vg", each, one) for each in providers for one in volumes]
-    made = [*found, names.AREA, *map(names.frozen, found), *map(names.unfinished, found)]
-    assert len(set(made)) == 3 * len(volumes) * len(providers) + 1
+    others = [
+        each(name) for each in (names.frozen, names.unfinished, names.removed) for name in found
+    ]
+    made = [*found, names.AREA, *others]
+    assert len(set(made)) == 4 * len(volumes) * len(providers) + 1
     assert not any(name.startswith(("snapshot", "pvmove", "-", ".")) for name in found)
 
 

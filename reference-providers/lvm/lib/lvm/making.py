@@ -1,4 +1,4 @@
-"""Making and removing volumes."""
+"""Making volumes."""
 
 from __future__ import annotations
 
@@ -185,33 +185,3 @@ def _thaw_abandoned(provider: Lvm, protection: Protection, name: str) -> None:
     active = provider.device(name)
     if active is not None and active.is_suspended():
         refresh(provider, name, active)
-
-
-def remove(provider: Lvm, name: str) -> None:
-    """Remove the volume ``name`` if there is one."""
-    protection = provider.protection()
-    holds = protection.holds
-    if provider.device(name) is not None:
-        raise ProviderError("attached on this node: detach it first")
-    with protection.metadata():
-        user = holds.user(name) if holds else None
-        if user:
-            raise ProviderError(f"{user}: detach it there first")
-        _remove(provider, protection, name)
-        if holds:
-            holds.record(name, 0)
-
-
-def _remove(provider: Lvm, protection: Protection, name: str) -> None:
-    from lvm.snapshots import end_abandoned_copy
-
-    volumes = provider.volumes()
-    new, frozen = names.unfinished(name), names.frozen(name)
-    found = volumes.report(name, new, frozen)
-    if new in found:
-        remove_abandoned(provider, protection, found[new])
-    if name in found and volumes.is_own(found[name]):
-        if found[name].is_copied or frozen in found:
-            end_abandoned_copy(provider, protection, name)
-        with PoolHere(provider, protection, found[name].pool):
-            volumes.remove(name)

@@ -49,6 +49,11 @@ def frozen(name: str) -> str:
     return f"{name}+.copy"
 
 
+def removed(name: str) -> str:
+    """Return what the logical volume ``name`` is called while it is being removed."""
+    return f"{name}+.old"
+
+
 def mapping(group: str, name: str) -> str:
     """Return the device-mapper name of the logical volume ``group/name``."""
     return f"{group.replace('-', '--')}-{name.replace('-', '--')}"

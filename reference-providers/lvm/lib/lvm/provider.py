@@ -69,7 +69,7 @@ class Lvm(Provider):
 
     def remove(self, volume: str) -> None:
         """Remove the volume; there being none is as good."""
-        from lvm.making import remove
+        from lvm.removing import remove
 
         remove(self, self._name(volume))
 
