@@ -219,6 +219,13 @@ MUTANTS = [
         several.test_a_device_of_an_older_volume_of_that_name_is_not_handed_out,
     ),
     Mutant(
+        "lvm-says-it-is-detached",
+        "attaching.py",
+        "    if provider.device(name) is not None:\n        _remove",
+        "    if said and provider.device(name) is not None:\n        _remove",
+        several.test_the_device_of_an_older_volume_of_that_name_is_detached,
+    ),
+    Mutant(
         "exclusive-for-all",
         "opening.py",
         "    if conflict:\n",

@@ -261,6 +261,14 @@ def test_a_device_of_an_older_volume_of_that_name_is_not_handed_out(pair: list[L
     assert pair[1].read(device) != "old"
 
 
+def test_the_device_of_an_older_volume_of_that_name_is_detached(pair: list[LvmNode]) -> None:
+    volume, _ = created(pair[1])
+    pair[0].shell(f"lvremove --yes {GROUP}/{volume}+lvm")
+    pair[0].do("create", volume, VOL_SIZE="8")
+    pair[1].do("detach", volume)
+    assert pair[1].mappings() == []
+
+
 def test_without_protection_the_provider_refuses(pair: list[LvmNode]) -> None:
     volume, device = created(pair[1])
     pair[1].write(device, "data")

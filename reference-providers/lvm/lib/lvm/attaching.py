@@ -142,14 +142,18 @@ def _flush(active: BlockDevice) -> None:
 
 
 def _deactivate(provider: Lvm, name: str, active: BlockDevice) -> None:
+    said = ""
     try:
         provider.volumes().deactivate(name)
     except ToolError as error:
-        if provider.device(name) is not None:
-            _remove_mapping(names.mapping(provider.group, name), active, error)
+        said = f" ({error})"
+    # LVM looks for the device of the volume that has the name now; if this one's is an older
+    # volume's, it finds nothing to do, and has succeeded.
+    if provider.device(name) is not None:
+        _remove_mapping(names.mapping(provider.group, name), active, said)
 
 
-def _remove_mapping(mapping: str, active: BlockDevice, error: ToolError) -> None:
+def _remove_mapping(mapping: str, active: BlockDevice, said: str) -> None:
     """End the device without LVM: the volume, or its whole group, may be gone."""
     try:
         dmsetup("remove", mapping)
@@ -157,5 +161,5 @@ def _remove_mapping(mapping: str, active: BlockDevice, error: ToolError) -> None
         from extstorage.provider.users import users_of
 
         raise ProviderError(
-            f"{active.path} is in use ({users_of(active.path)}): stop it, detach again ({error})"
+            f"{active.path} is in use ({users_of(active.path)}): stop it, detach again{said}"
         ) from None
