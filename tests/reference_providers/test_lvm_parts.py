@@ -78,6 +78,8 @@ def test_a_row_of_the_report() -> None:
 )
 def test_an_answer_of_the_system_is_no_unknown_error() -> None:
     assert Sanlock().reason(-104) == "Connection reset by peer (-104): is sanlock running?"
+    assert Sanlock().reason(-2).endswith("(-2): is sanlock running?")
+    assert Sanlock().reason(-17) == "File exists (-17)"
     assert Sanlock().reason(-202).endswith("(-202)")
     assert "Unknown" not in Sanlock().reason(-202)
 

@@ -6,7 +6,7 @@ import os
 import sys
 
 from extstorage.provider import InvalidInputError, ProviderError
-from extstorage.provider.errors import printable
+from extstorage.provider.errors import FAILED, printable
 from lvm import names
 from lvm.area import NODES, SIZE, Area
 from lvm.commands import lvm
@@ -24,6 +24,7 @@ _USAGE = """usage: area make GROUP [IO_TIMEOUT]       once, on one node
        area forget GROUP NUMBER            on any node: that node is dead, you have made sure
 IO_TIMEOUT is sanlock's, in seconds, by default 10: a dead node is known after 8 times that + 60.
 """
+_NEW = ("--wipesignatures=y", "--zero=y")
 
 
 def main() -> NoReturn:
@@ -34,9 +35,9 @@ def main() -> NoReturn:
         sys.exit(0)
     try:
         _run(words)
-    except ProviderError as error:
+    except (ProviderError, OSError) as error:
         sys.stderr.write(f"area: {printable(str(error))}\n")
-        sys.exit(error.exit_code)
+        sys.exit(error.exit_code if isinstance(error, ProviderError) else FAILED)
     sys.exit(0)
 
 
@@ -61,17 +62,23 @@ def _number(word: str) -> int:
 
 
 def make(group: str, io_timeout_s: int = 0) -> None:
-    """Make the area; a group that lvmlockd locks needs no lease in it."""
-    _make_volume(group)
-    if _lock_type(group) in ("", "none"):
-        place = f"{lockspace_name(group)}:0:{Area(group).path}:0"
-        Sanlock().make(place, lease(group), io_timeout_s)
+    """Make the area, or leave nothing; a group that lvmlockd locks needs no lease in it."""
+    has_lease = _has_lease(group)
+    if has_lease:
+        lockspace_name(group)
+        Sanlock().expect_running()
+    lvm("lvcreate", "--name", names.AREA, *_NEW, f"--size={SIZE}b", group)
+    try:
+        _fill(group)
+        if has_lease:
+            Sanlock().make(_place(group, 0), lease(group), io_timeout_s)
+    except BaseException:
+        lvm("lvremove", f"{group}/{names.AREA}")  # or nobody could make it again
+        raise
 
 
-def _make_volume(group: str) -> None:
-    """Make the volume, active on this node; nobody has said anything in it yet."""
-    words = ["--name", names.AREA, "--wipesignatures=y", "--zero=y"]
-    lvm("lvcreate", *words, f"--size={SIZE}b", group)
+def _fill(group: str) -> None:
+    """Activate the area on this node; nobody has said anything in it yet."""
     lvm("lvchange", "--activate=sy", f"{group}/{names.AREA}")
     area = Area(group)
     if area.size() > SIZE:
@@ -84,8 +91,9 @@ def _make_volume(group: str) -> None:
         os.close(descriptor)
 
 
-def _lock_type(group: str) -> str:
-    return lvm("vgs", "--noheadings", "--options=vg_lock_type", group).strip()
+def _has_lease(group: str) -> bool:
+    """Return whether the lease in the area protects the group, not lvmlockd."""
+    return lvm("vgs", "--noheadings", "--options=vg_lock_type", group).strip() in ("", "none")
 
 
 def join(group: str, number: int, io_timeout_s: int = 0) -> None:
@@ -94,7 +102,7 @@ def join(group: str, number: int, io_timeout_s: int = 0) -> None:
     sanlock must be running.
     """
     lvm("lvchange", "--activate=sy", f"{group}/{names.AREA}")
-    if _lock_type(group) in ("", "none"):
+    if _has_lease(group):
         Sanlock().join(_place(group, number), io_timeout_s)
         holds = protection(group, none=False).holds
         if holds is not None:

@@ -7,6 +7,7 @@ it does.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 import time
@@ -31,6 +32,7 @@ _HELD = (-17, -16, -11, -212, -213, -243, -244, -245, -246, -247)
 _SLOW = (-202, -210, -211)
 _BUSY = (*_HELD, *_SLOW)
 _FIRST_OWN_CODE = -200  # what is nearer to zero is of errno.h
+_NOT_RUNNING = (errno.ENOENT, errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE)
 _LONGEST_PAUSE_S = 0.1
 
 
@@ -115,6 +117,10 @@ class Sanlock:
         """Give back what ``acquire`` has got."""
         self._library.sanlock_release(connection, -1, 0, 1, resources)
 
+    def expect_running(self) -> None:
+        """Raise ProviderError unless the daemon answers."""
+        os.close(self._checked("sanlock_register", self._library.sanlock_register()))
+
     def make(self, lockspace: str, resource: str, io_timeout_s: int) -> None:
         """Write a new lockspace ``NAME:0:PATH:OFFSET`` and its lease; nobody may be using them."""
         space = self._lockspace(lockspace)
@@ -128,10 +134,19 @@ class Sanlock:
         self._checked("sanlock_write_resource", status)
 
     def join(self, lockspace: str, io_timeout_s: int) -> None:
-        """Join the lockspace ``NAME:HOST_ID:PATH:OFFSET``; takes some ``io_timeout_s``."""
+        """Join the lockspace ``NAME:HOST_ID:PATH:OFFSET``; takes some ``io_timeout_s``.
+
+        To have joined already, under this number, is as good.
+        """
         space = self._lockspace(lockspace)
         status = self._library.sanlock_add_lockspace_timeout(space, 0, io_timeout_s)
-        self._checked("sanlock_add_lockspace", status)
+        if status == -errno.EINVAL:
+            raise ProviderError(
+                f"sanlock_add_lockspace: {self.reason(status)}: has this node joined under another"
+                " number? (sanlock client status)"
+            )
+        if status != -errno.EEXIST:
+            self._checked("sanlock_add_lockspace", status)
 
     def leave(self, lockspace: str) -> None:
         """Leave the lockspace ``NAME:HOST_ID:PATH:OFFSET``."""
@@ -152,7 +167,8 @@ class Sanlock:
     def reason(self, status: int) -> str:
         """Return what the library's answer ``status`` means: its own code, or one of errno."""
         if _FIRST_OWN_CODE < status < 0:
-            return f"{os.strerror(-status)} ({status}): is sanlock running?"
+            hint = ": is sanlock running?" if -status in _NOT_RUNNING else ""
+            return f"{os.strerror(-status)} ({status}){hint}"
         self._library.sanlock_strerror.restype = ctypes.c_char_p
         text: bytes = self._library.sanlock_strerror(status) or b""
         return f"{text.decode('ascii', 'replace')} ({status})"
