@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reference_providers.lvm import AREA, GROUP, IO_TIMEOUT_S, LVM
+from tests.reference_providers.lvm import AREA, GROUP, IO_TIMEOUT_S, LVM, new_volume, open_
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +46,30 @@ def refused(node: LvmNode, *words: object) -> str:
 
 def stop_sanlock(node: LvmNode) -> None:
     node.shell("sanlock client shutdown -f 1; while pgrep -x sanlock; do sleep 0.05; done")
+
+
+def test_a_node_with_volumes_attached_does_not_leave(pair: list[LvmNode]) -> None:
+    node, other = pair
+    volume, second = new_volume(1), new_volume(2)
+    for each in (volume, second):
+        node.do("create", each, VOL_SIZE="4")
+        node.do("attach", each)
+    open_(node, volume, exclusive=True)
+    line = refused(node, "leave", GROUP)
+    assert f"expected no volume of group {GROUP} attached on this node, found 2" in line
+    assert f"{volume}+lvm" in line
+    # As a restart of the systemd unit does.
+    area(node, "join", GROUP, node.number, IO_TIMEOUT_S)
+    other.do("attach", volume)
+    assert "open exclusive" in other.refuse("open", volume, VOL_OPEN_EXCLUSIVE="True")
+    for each in (volume, second):
+        node.do("detach", each)
+    area(node, "leave", GROUP)
+    try:
+        other.do("open", volume, VOL_OPEN_EXCLUSIVE="True")
+    finally:
+        area(node, "join", GROUP, node.number, IO_TIMEOUT_S)
+    node.do("verify", "")
 
 
 def test_a_node_that_has_joined_says_so(pair: list[LvmNode]) -> None:

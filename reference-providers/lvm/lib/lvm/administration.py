@@ -7,7 +7,7 @@ import sys
 
 from extstorage.provider import InvalidInputError, ProviderError
 from extstorage.provider.errors import FAILED, printable
-from lvm import names
+from lvm import device, names
 from lvm.area import NODES, SIZE, Area
 from lvm.commands import lvm
 from lvm.protection import lease, lockspace_name, protection
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 _USAGE = """usage: area make GROUP [IO_TIMEOUT]       once, on one node
        area join GROUP NUMBER [IO_TIMEOUT]  on every node after each boot; NUMBER 1 to 250, its own
-       area leave GROUP                    on a node that stops
+       area leave GROUP                    on a node that stops, with no volume of GROUP attached
        area forget GROUP NUMBER            on any node: that node is dead, you have made sure
 IO_TIMEOUT is sanlock's, in seconds, by default 10: a dead node is known after 8 times that + 60.
 """
 _NEW = ("--wipesignatures=y", "--zero=y")
+_SHOWN = 5  # names in a message
 
 
 def main() -> NoReturn:
@@ -110,13 +111,39 @@ def join(group: str, number: int, io_timeout_s: int = 0) -> None:
 
 
 def leave(group: str) -> None:
-    """End this node's part; it must have no volume of the group attached."""
+    """End this node's part; raise ProviderError while it has volumes of the group attached.
+
+    What it says of itself ends with its part: the others would open and remove what its guests use.
+    """
+    attached = _attached(group)
+    if attached:
+        raise ProviderError(
+            f"expected no volume of group {group} attached on this node, found {len(attached)}"
+            f" ({_some(attached)}): detach them first; nothing was changed"
+        )
     own = lockspace_name(group)
     sanlock = Sanlock()
     for lockspace in sanlock.lockspaces():
         if lockspace.name == own:
             sanlock.leave(_place(group, lockspace.host_id))
     lvm("lvchange", "--activate=n", f"{group}/{names.AREA}")
+
+
+def _attached(group: str) -> list[str]:
+    """Return which logical volumes of providers are active on this node, as the kernel tells."""
+    beginning = names.mapping(group, "")
+    found = []
+    for mapping in sorted(os.listdir("/dev/mapper")):
+        name = mapping[len(beginning) :].replace("--", "/")
+        # "+" is in the names that providers give; "-" stands before the name of a layer of LVM's.
+        is_volume = mapping.startswith(beginning) and "+" in name and "-" not in name
+        if is_volume and name != names.AREA and device.find(mapping) is not None:
+            found.append(name.replace("/", "-"))
+    return found
+
+
+def _some(attached: list[str]) -> str:
+    return ", ".join(attached[:_SHOWN]) + (", ..." if len(attached) > _SHOWN else "")
 
 
 def forget(group: str, number: int) -> None:
