@@ -72,6 +72,18 @@ def test_the_next_call_takes_away_what_a_killed_one_left(provider: ShellProvider
     assert [*state.iterdir()] == [running]
 
 
+def test_what_cannot_be_undone_does_not_keep_the_rest(provider: ShellProvider) -> None:
+    provider.define("""
+    undone() { run sh -c 'echo stuck >&2; exit 1'; echo NOT REACHED; }
+    do_create() { lock_volume; make_temporary; undo undone; fail first; }
+    """)
+    call = provider.call("create")
+    assert call.returncode == 1
+    told = [line.partition(": ")[2] for line in call.stderr.splitlines()]
+    assert told == ["first", "sh failed: exit code 1: stuck"]
+    assert [*Path(provider.state).iterdir()] == []
+
+
 INHERITED = """
 do_attach() { print_device "$DEVICE"; }
 do_create() { run true; false; }
