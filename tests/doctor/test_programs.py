@@ -46,7 +46,7 @@ def test_programs_of_a_script_in_python(tmp_path: Path) -> None:
     [
         (
             "sh",
-            "/bin/sh blockdev cp date ln losetup mkdir mv rm rmdir sleep stat sync truncate",
+            "/bin/sh blockdev cp date find ln losetup mkdir mv rm rmdir sleep stat sync truncate",
         ),
         ("python", "/usr/bin/python3 blockdev cp losetup"),
     ],
