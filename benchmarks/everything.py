@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from tests import children
 
 _ROOT = Path(__file__).parents[1]
 _PROVIDERS = _ROOT / "reference-providers"
@@ -79,9 +80,9 @@ def _pytest(words: tuple[str, ...]) -> tuple[int, float, list[str]]:
     """Run tests; return pytest's status, its seconds, and the lines that it said, at least one."""
     started = time.monotonic()
     command = [sys.executable, "-m", "pytest", "-q", *words]
-    done = subprocess.run(command, cwd=_ROOT, stdout=subprocess.PIPE, check=False)
-    sys.stderr.buffer.write(done.stdout)
-    lines = done.stdout.decode(errors="replace").strip().splitlines()
+    done = children.run(command, _ROOT, stderr=None)
+    sys.stderr.write(done.stdout)
+    lines = done.stdout.strip().splitlines()
     return done.returncode, time.monotonic() - started, lines or ["nothing"]
 
 
@@ -91,7 +92,7 @@ def _extstorage(words: list[str]) -> tuple[int, float, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "report.json")
         command = [sys.executable, "-m", "extstorage", *words, "--json", str(file)]
-        status = subprocess.run(command, cwd=_ROOT, stdout=sys.stderr, check=False).returncode
+        status = children.run(command, _ROOT, stdout=sys.stderr, stderr=None).returncode
         report = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     return status, time.monotonic() - started, report
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common import LOOPBACK, report
+from tests import children
 
 _PLAIN = Path(__file__).parents[1] / "tests" / "providers" / "plain"
 _SWEEP_S = 300
@@ -25,16 +25,14 @@ def _run(provider: Path, *arguments: str) -> dict[str, Any]:
     """Return the report of a run on ``provider``; ends the benchmark if that does not conform."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "report.json")
-        completed = subprocess.run(
+        completed = children.run(
             [
                 *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
                 f"--extstorage-provider={provider}",
                 f"--extstorage-json={path}",
                 *arguments,
             ],
-            check=False,
-            stdout=subprocess.PIPE,
-            text=True,
+            stderr=None,
         )
         if completed.returncode != 0:
             sys.exit(completed.stdout)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import LOOPBACK, report
+from tests import children
 
 
 def main() -> None:
@@ -32,16 +33,16 @@ def judged(*arguments: str) -> dict[str, Any]:
     """Return the report on a run of the standard profile; raises CalledProcessError."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "report.json")
-        subprocess.run(
+        children.run(
             [
                 *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
                 f"--extstorage-provider={LOOPBACK}",
                 f"--extstorage-json={path}",
                 *arguments,
             ],
-            check=True,
             stdout=subprocess.DEVNULL,
-        )
+            stderr=None,
+        ).check_returncode()
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import children
 
 PLAIN = Path(__file__).parents[1] / "providers" / "plain"
 
@@ -69,13 +70,8 @@ class Workbench:
         chosen = [f"--extstorage-rule={rule_id}" for rule_id in rules]
         path = self.directory / "report.json"
         path.unlink(missing_ok=True)
-        completed = subprocess.run(
-            self.command(*arguments, *chosen),
-            cwd=self.directory,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
+        completed = children.run(
+            self.command(*arguments, *chosen), self.directory, self.environment
         )
         report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
         return Run(completed.returncode, completed.stdout + completed.stderr, report)

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from tests import children
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -39,30 +41,13 @@ def conform(
         *options,
     )
     try:
-        output = _output(command, directory)
+        environment = os.environ | {"XDG_STATE_HOME": str(directory / "state")}
+        output = children.run(command, directory, environment, stderr=subprocess.STDOUT).stdout
     finally:
         forget_runs(directory / "state")
     assert path.exists(), output
     report: Report = json.loads(path.read_text(encoding="utf-8"))
     return report
-
-
-def _output(command: tuple[str, ...], directory: Path) -> str:
-    """Run pytest; interrupted, wait for it to clean up, for it is interrupted too."""
-    environment = os.environ | {"XDG_STATE_HOME": str(directory / "state")}
-    with subprocess.Popen(
-        command,
-        cwd=directory,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as process:
-        try:
-            return process.communicate()[0]
-        except KeyboardInterrupt:
-            process.communicate()
-            raise
 
 
 def forget_runs(state: Path) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from extstorage.scaffold.answers import Answers
 from extstorage.scaffold.project import create
+from tests import children
+
+if TYPE_CHECKING:
+    import subprocess
 
 BIN = Path(sys.executable).parent
 # One for all projects of a run: what mypy knows of pytest is most of its time.
@@ -100,18 +103,14 @@ def provider_of(project: Path) -> Path:
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run one of this environment's programs in a project."""
-    return subprocess.run(
+    return children.run(
         [BIN / command[0], *command[1:]],
-        cwd=cwd,
-        env={
+        cwd,
+        {
             "PATH": f"{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(cwd.parent),  # where cookiecutter keeps its answers
             "PYTHONDONTWRITEBYTECODE": "1",
         },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
     )
 
 

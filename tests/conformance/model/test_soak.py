@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import children
 from tests.conformance.conftest import PLAIN, Workbench
 from tests.mutants.build import MUTANTS, build
 
@@ -24,13 +25,10 @@ def command(provider: Path, *arguments: str) -> list[str]:
 
 def soak(directory: Path, provider: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
     report = directory / "soak.json"
-    completed = subprocess.run(
+    completed = children.run(
         command(provider, "--json", str(report), *arguments),
-        cwd=directory,
-        env=os.environ | {"XDG_STATE_HOME": str(directory / "state")},
-        capture_output=True,
-        text=True,
-        check=False,
+        directory,
+        os.environ | {"XDG_STATE_HOME": str(directory / "state")},
     )
     output = completed.stdout + completed.stderr
     written = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
