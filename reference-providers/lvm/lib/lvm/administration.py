@@ -66,7 +66,7 @@ def make(group: str, io_timeout_s: int = 0) -> None:
     """Make the area, or leave nothing; a group that lvmlockd locks needs no lease in it."""
     has_lease = _has_lease(group)
     if has_lease:
-        lockspace_name(group)
+        lockspace_name(group)  # raises for a group whose name is too long for one
         Sanlock().expect_running()
     lvm("lvcreate", "--name", names.AREA, *_NEW, f"--size={SIZE}b", group)
     try:

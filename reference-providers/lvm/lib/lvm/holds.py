@@ -27,9 +27,7 @@ EXCLUSIVE = 3
 _WORDS = {ATTACHED: "attached", SHARED: "open shared", EXCLUSIVE: "open exclusive"}
 
 _HEADER = struct.Struct("<8s64sQI")  # magic, host name, generation, number of entries
-_ENTRY = struct.Struct(
-    "<QB"
-)  # fingerprint of the logical volume's name, what the node does with it
+_ENTRY = struct.Struct("<QB")  # fingerprint of the volume's name, what the node does with it
 _SUM = struct.Struct("<I")
 _MAGIC = b"EXTHOLD1"
 ROOM = (BLOCK - _HEADER.size - _SUM.size) // _ENTRY.size
