@@ -133,7 +133,7 @@ def _judge(volume: Volume, pair: Pair, calls: dict[str, Call]) -> None:
         judge.succeeds(volume.call("detach"), f"after the race of {pair}")
         judge.succeeds(volume.call("remove"), f"after the race of {pair}")
     else:
-        volume.call("remove")  # a provider may refuse to remove what is not there
+        judge.ended(volume.call("remove"))  # which may be refused of what is not there
     _judge_nothing_left(volume, pair, last)
 
 
@@ -167,10 +167,9 @@ def judge_snapshot(volume: Volume, call: Call) -> None:
         judge.fails(snapshot.call("attach"), "snapshot failed, in a race")
         return
     snapshot.judge_attach()
-    try:
-        found = snapshot.devices.mismatches(snapshot.path, volume.name, volume.offsets())
-    except OSError as error:
-        found = [f"reading {snapshot.path} failed: {error}"]
+    found = snapshot.judge_read(
+        call, lambda on, at: on.mismatches(at, volume.name, volume.offsets())
+    )
     judge.holds(not found, "the origin's data in the snapshot", "; ".join(found[:3]), call)
     judge.succeeds(snapshot.call("detach"))
     judge.succeeds(snapshot.call("remove"))

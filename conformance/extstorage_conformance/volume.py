@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from extstorage_conformance import judge, stamps
@@ -12,7 +11,7 @@ from extstorage_conformance.inventory.survey import PATIENCE_S
 from extstorage_conformance.violation import Blocked, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from extstorage.host.call import Call
@@ -227,11 +226,10 @@ class Volume:
         self.given("open", exclusive=True)
         return read()
 
-    @contextmanager
-    def judging_reads(self, call: Call | None) -> Iterator[None]:
-        """Judge that the attached device can be read in a with block; raises Violation."""
+    def judge_read(self, call: Call | None, read: Callable[[Devices, str], Result]) -> Result:
+        """Judge that the attached device, given by its path, can be read; raises Violation."""
         try:
-            yield
+            return self._read(lambda: read(self.devices, self.path))
         except OSError as error:
             raise Violation("a device that can be read", f"{self.path}: {error}", call) from None
 

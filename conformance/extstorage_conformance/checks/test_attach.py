@@ -247,8 +247,7 @@ def _judge_new_storage(volume: Volume) -> Call:
     if "(deleted)" in volume.devices.mapping_of(volume.path):
         raise Violation("a device of the new volume", f"{volume.path} maps a deleted file", call)
     if volume.subject.configuration.capabilities["zeroed"]:
-        with volume.judging_reads(call):
-            old = volume.devices.nonzero_blocks(volume.path, volume.offsets())
+        old = volume.judge_read(call, lambda on, at: on.nonzero_blocks(at, volume.offsets()))
         judge.holds(not old, "an empty volume", f"{volume.path} shows the old one's data", call)
     return call
 

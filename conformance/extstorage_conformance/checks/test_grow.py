@@ -259,8 +259,7 @@ def test_new_space_reads_as_zeros(subject: Subject) -> None:
         mib * stamps.MIB for mib in (volume.size_mib, new_mib - volume.size_mib)
     )
     offsets = [old_bytes + offset for offset in stamps.spread(added_bytes, 64)]
-    with volume.judging_reads(call):
-        dirty = volume.devices.nonzero_blocks(volume.path, offsets)
+    dirty = volume.judge_read(call, lambda on, at: on.nonzero_blocks(at, offsets))
     got = (
         f"data in {len(dirty)} of {len(offsets)} blocks, the first at byte {min(dirty, default=0)}"
     )

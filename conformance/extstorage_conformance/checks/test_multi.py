@@ -176,8 +176,7 @@ def test_device_is_copied_to_another_provider(subject: Subject) -> None:
         call = subject.calls[-1]
         new.make_ready()
         _copy(old, new, call)
-        with new.judging_reads(call):
-            found = new.devices.mismatches(new.path, old.name, old.offsets())
+        found = new.judge_read(call, lambda on, at: on.mismatches(at, old.name, old.offsets()))
         judge.holds(not found, "the old volume's data", "; ".join(found[:3]), call)
 
 
@@ -264,8 +263,9 @@ def _judge_exported(origin: Volume, offsets: list[int], generation: int) -> None
     call = snapshot.judge_attach()
     if origin.subject.uses("open"):
         judge.succeeds(snapshot.call("open", exclusive=True))
-    with snapshot.judging_reads(call):
-        found = snapshot.devices.mismatches(snapshot.path, origin.name, offsets, generation)
+    found = snapshot.judge_read(
+        call, lambda on, at: on.mismatches(at, origin.name, offsets, generation)
+    )
     judge.holds(not found, f"the data of export {generation}", "; ".join(found[:3]), call)
     snapshot.judge_attach()
     for method in ("detach", "remove"):

@@ -254,10 +254,9 @@ def _judge_snapshot_there(there: Volume, taken: Call) -> None:
     """Judge that the other pool has the snapshot, with the data of the volume there."""
     snapshot = _in_other_pool(there.subject, snapshot_of(there))
     snapshot.judge_attach()
-    with snapshot.judging_reads(taken):
-        found = snapshot.devices.mismatches(
-            snapshot.path, there.name, there.offsets(), _OTHER_GENERATION
-        )
+    found = snapshot.judge_read(
+        taken, lambda on, at: on.mismatches(at, there.name, there.offsets(), _OTHER_GENERATION)
+    )
     judge.holds(not found, "the data of the volume in its pool", "; ".join(found[:3]), taken)
     snapshot.given("detach")
     snapshot.given("remove")
@@ -265,8 +264,7 @@ def _judge_snapshot_there(there: Volume, taken: Call) -> None:
 
 def _judge_own_blocks(there: Volume) -> None:
     call = there.judge_attach()
-    with there.judging_reads(call):
-        (stamp,) = there.devices.stamps(there.path, [0])
+    (stamp,) = there.judge_read(call, lambda on, at: on.stamps(at, [0]))
     is_the_others = stamp is not None and stamp.volume == there.name
     judge.holds(not is_the_others, "a volume of its own", "the volume in the other pool", call)
 

@@ -322,8 +322,9 @@ def test_existing_snapshot_is_never_passed_off_as_new(subject: Subject) -> None:
     snapshot = snapshot_of(origin)
     snapshot.attach()
     older = 1 in _generations(snapshot, origin)
-    with snapshot.judging_reads(call):
-        wrong = snapshot.devices.mismatches(snapshot.path, origin.name, origin.offsets(), 2)
+    wrong = snapshot.judge_read(
+        call, lambda on, at: on.mismatches(at, origin.name, origin.offsets(), generation=2)
+    )
     judge.holds(
         not wrong,
         "a non-zero exit, or a snapshot of the origin as it is now",

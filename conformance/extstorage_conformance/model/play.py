@@ -185,35 +185,21 @@ class Play:
         judge.holds(path not in others, "a device of its own", f"{path} of another volume", call)
         known.attached[step.node] = path
         known.visible = True
-        if self._refuses_io(step, known, call):
-            return
-        size = devices.size_bytes(path) / stamps.MIB
-        judge.holds(size >= known.size_mib, f"{known.size_mib} MiB", f"{size:g} MiB", call)
-        if not is_known_there or known.writer == step.node:
-            # Another node's writes are owed to a mapping that is made after them.
-            self._judge_data(devices, path, known, call)
-
-    def _refuses_io(self, step: Step, known: Known, call: Call) -> bool:
-        """Return whether the device cannot be opened, as it may be where the volume is not open.
-
-        Raises Violation where I/O has to work.
-        """
-        path = known.attached[step.node]
         try:
-            self.subject.nodes[step.node].devices.size_bytes(path)
+            size = devices.size_bytes(path) / stamps.MIB
+            judge.holds(size >= known.size_mib, f"{known.size_mib} MiB", f"{size:g} MiB", call)
+            if not is_known_there or known.writer == step.node:
+                # Another node's writes are owed to a mapping that is made after them.
+                self._judge_data(devices, path, known, call)
         except OSError as error:
             if self.subject.opens() and step.node not in known.open_on:
-                return True
-            raise Violation("a device that can be opened", f"{path}: {error}", call) from None
-        return False
+                return  # before open, and after close, it may refuse all I/O
+            raise Violation("a device that can be read", f"{path}: {error}", call) from None
 
     def _judge_data(self, devices: Devices, path: str, known: Known, call: Call) -> None:
         for offset, generation in known.written.items():
             name = known.stamped_as[offset]
-            try:
-                wrong = devices.mismatches(path, name, [offset], generation)
-            except OSError as error:
-                wrong = [f"reading {path} failed: {error}"]
+            wrong = devices.mismatches(path, name, [offset], generation)
             judge.holds(not wrong, "the data that was written", "; ".join(wrong), call)
 
     def _detached(self, step: Step, known: Known, call: Call) -> None:
