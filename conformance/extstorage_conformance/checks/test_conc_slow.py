@@ -145,6 +145,7 @@ def test_locks_die_with_their_holder(subject: Subject) -> None:
                     f"{call.seconds:.1f} s",
                     call,
                 )
+                judge.ended(call)
                 if number or method not in _MAY_LEAVE_NOTHING:
                     judge.succeeds(call, because)
 

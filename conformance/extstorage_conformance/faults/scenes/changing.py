@@ -54,7 +54,7 @@ class Grow(Scene):
         self.volume.judge_stamps(call, offsets=self._offsets)
 
     def judge_again(self) -> None:
-        call = self.subject.run(self.invocation())
+        call = judge.ended(self.subject.run(self.invocation()))
         if call.failed:
             # To the size that there is it need not grow; further it has to.
             self.judge_done(call)

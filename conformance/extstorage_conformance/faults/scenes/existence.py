@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from extstorage_conformance import judge
 from extstorage_conformance.faults.scenes.scene import Scene
-from extstorage_conformance.violation import Violation
 
 if TYPE_CHECKING:
     from extstorage.host.call import Call
@@ -60,10 +59,9 @@ class Create(Scene):
         return is_less
 
     def judge_opposite(self) -> None:
-        call = self.volume.call("remove")
+        because = "whatever there is of the volume can go"
+        self.judge_done_if_there(self.volume, "remove", because)
         self._is_gone = True
-        if call.failed and self.volume.call("attach").succeeded:
-            judge.succeeds(call, "whatever there is of the volume can go")
 
     def _judge_whole(self) -> None:
         call = self.judge_attached(self.volume)
@@ -71,16 +69,10 @@ class Create(Scene):
         self.volume.make_ready()
         offsets = self.offsets(self.volume)
         if self.subject.configuration.capabilities["zeroed"] and not self._is_written:
-            self._judge_zeros(call, offsets)
+            dirty = self.volume.judge_read(call, lambda on, at: on.nonzero_blocks(at, offsets))
+            judge.holds(not dirty, "zeros", f"old data at byte {dirty[:1]}", call)
         self._is_written = True
         self.volume.judge_io(call, offsets=offsets)
-
-    def _judge_zeros(self, call: Call, offsets: list[int]) -> None:
-        try:
-            dirty = self.volume.devices.nonzero_blocks(self.volume.path, offsets)
-        except OSError as error:
-            raise Violation("zeros", f"{self.volume.path}: {error}", call) from None
-        judge.holds(not dirty, "zeros", f"old data at byte {dirty[:1]}", call)
 
     def back(self) -> None:
         if self._is_gone:
@@ -113,10 +105,8 @@ class Remove(Scene):
         self.judge_nothing_left(call, "the volume was removed")
 
     def judge_again(self) -> None:
-        call = self.subject.run(self.invocation())
-        if call.failed and self.volume.call("attach").succeeded:
-            judge.succeeds(call, "the same call again, with nothing in its way")
-        self.judge_done(call)
+        because = "the same call again, with nothing in its way"
+        self.judge_done(self.judge_done_if_there(self.volume, "remove", because))
 
     def judge_opposite(self) -> None:
         call = self.volume.call("create")

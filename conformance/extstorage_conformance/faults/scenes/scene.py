@@ -126,6 +126,13 @@ class Scene:
         judge.holds(volume.is_gone(), "the device to show the volume no more", "it does", call)
         return call
 
+    def judge_done_if_there(self, volume: Volume, method: str, because: str) -> Call:
+        """Judge that ``method`` succeeds; of a volume that is not there it may be refused."""
+        call = judge.ended(volume.call(method))
+        if call.failed and volume.call("attach").succeeded:
+            judge.succeeds(call, because)
+        return call
+
     def judge_removed(self, volume: Volume) -> Call:
         """Judge that the detached volume can be removed and is gone."""
         call = volume.call("remove")

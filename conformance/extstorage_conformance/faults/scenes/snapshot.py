@@ -91,11 +91,11 @@ class Snapshot(Scene):
             return [f"reading {self.snapshot.path} failed: {error}"]
 
     def judge_opposite(self) -> None:
-        self.snapshot.call("detach")  # a fault that did not come to pass has let it be attached
-        call = self.snapshot.call("remove")
+        because = "whatever there is of the snapshot can go"
+        # Attached it is if the fault did not come to pass.
+        for method in ("detach", "remove"):
+            call = self.judge_done_if_there(self.snapshot, method, because)
         self._is_gone = True
-        if call.failed and self.snapshot.call("attach").succeeded:
-            judge.succeeds(call, "whatever there is of the snapshot can go")
         self._judge_origin(call)
 
     def _detach(self) -> None:
