@@ -286,8 +286,13 @@ class Subject:
         if self._is_undone(volume) or volume.name not in self._made:
             return
         # Made with a parameter that detach and remove refuse: those of the run may do.
-        if not self._is_undone(self.volume(name=volume.name)):
+        if not self._is_undone(self.volume(name=volume.name)) and not self._is_gone(volume):
             self.suite.unremoved.append(volume.name)
+
+    def _is_gone(self, volume: Volume) -> bool:
+        """Return whether a volume that remove refuses is not there: a killed call removed it."""
+        left = any(volume.name in item.text for item in self.left())
+        return not left and not self._has_worked(volume, "attach")
 
     def _is_undone(self, volume: Volume) -> bool:
         for node in reversed([*self._used_on.get(volume.name, {})]):
