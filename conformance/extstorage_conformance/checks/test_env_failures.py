@@ -41,13 +41,14 @@ def test_success_is_true(subject: Subject) -> None:
         partial(without_tools, subject),
         without_writes,
     )
-    has_device = not subject.configuration.capabilities["userspace_only"]
-    for truth in (_create, _attach, _grow, _detach, _remove, _snapshot):
-        if (has_device or truth not in (_grow, _detach)) and (
-            truth is not _snapshot or subject.provides("snapshot")
-        ):
-            for fault in faults:
-                compare(partial(truth, subject, fault), partial(truth, subject, as_ganeti_calls))
+    truths = [_create, _attach, _remove]
+    if not subject.configuration.capabilities["userspace_only"]:
+        truths += [_grow, _detach]
+    if subject.provides("snapshot"):
+        truths += [_snapshot]
+    for truth in truths:
+        for fault in faults:
+            compare(partial(truth, subject, fault), partial(truth, subject, as_ganeti_calls))
 
 
 def _create(subject: Subject, change: Change) -> None:
