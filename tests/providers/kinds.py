@@ -26,7 +26,7 @@ class Kind:
         sizes: What its table ``sizes`` says.
         edits: A text that stands in a script once, and what stands there instead.
         lacks: Scripts that there are not.
-        is_local: Whether only the node that made a volume has it.
+        nodes: Where it is judged, if it cannot be judged anywhere.
         blocks: Rules that a SHOULD which it does not follow keeps from judging.
     """
 
@@ -35,7 +35,7 @@ class Kind:
     sizes: str = ""
     edits: dict[str, tuple[str, str]] = field(default_factory=dict)
     lacks: tuple[str, ...] = ()
-    is_local: bool = False
+    nodes: str = ""
     blocks: tuple[str, ...] = ()
 
     def make(self, provider: Path) -> None:
@@ -84,6 +84,39 @@ if [ -e "$volume.snap/image" ]; then
 fi
 """
 
+_MAP = """
+export DM_DISABLE_UDEV=1 # dmsetup makes and deletes the nodes itself
+
+# map TARGET: what this node's device of the volume leads to, linear (to the loop device) or error.
+map() {
+    mapper=extstorage-$VOL_NAME
+    table="0 $(blockdev --getsz "$device") $1"
+    [ "$1" = error ] || table="$table $device 0"
+    if [ -b "/dev/mapper/$mapper" ]; then
+        dmsetup reload "$mapper" --table "$table" &&
+            dmsetup resume "$mapper"
+    else
+        dmsetup create "$mapper" --table "$table"
+    fi || fail "cannot map $VOL_NAME"
+}
+
+target() { dmsetup table "extstorage-$VOL_NAME" | cut -d' ' -f3; }
+
+unmap() {
+    mapper=extstorage-$VOL_NAME
+    [ ! -b "/dev/mapper/$mapper" ] || dmsetup remove "$mapper" ||
+        fail "$mapper is in use: $VOL_NAME stays attached"
+}
+
+# Make an empty directory"""
+
+_MAP_AND_PRINT = """\
+if [ -b "/dev/mapper/extstorage-$VOL_NAME" ]; then map "$(target)"; else map error; fi
+printf '/dev/mapper/extstorage-%s' "$VOL_NAME"
+"""
+
+_EXTENTS = "granularity = 4\nminimum = 4\n"
+_NOT_TWICE = ('-ge "$old" ] ||', '-gt "$old" ] ||')  # of grow: to the size that is there
 _THERE = 'lock_volume || fail "there is no volume $VOL_NAME"\n'
 _MAPPED = _THERE + '[ -n "$(attached_device)" ] || fail "$VOL_NAME is not attached"\n'
 
@@ -93,7 +126,7 @@ KINDS = {
         "A zvol: the node has its device from create to remove.",
         declares="visible_after_detach = true\n",
         edits={"detach": ("lock_volume || :\ndetach_everything\n", "lock_volume || :\n")},
-        is_local=True,
+        nodes="local",  # only the node that made a volume has it
     ),
     "create-again": Kind(
         "An array whose create asks for a volume of that name and size to be there.",
@@ -122,7 +155,7 @@ KINDS = {
     ),
     "extents": Kind(
         "LVM, most arrays: sizes are multiples of an extent.",
-        sizes="granularity = 4\nminimum = 4\n",
+        sizes=_EXTENTS,
         edits={
             "common.sh": ("\n# Make an empty directory", _EXTENT),
             "grow": ('-ge "$old" ] ||', "-gt $((old - 4194304)) ] ||"),
@@ -137,16 +170,16 @@ KINDS = {
         edits={
             "detach": ("lock_volume || :\n", _THERE),
             "remove": ("|| exit 0\n", '|| fail "there is no volume $VOL_NAME"\n'),
-            "grow": ('-ge "$old" ] ||', '-gt "$old" ] ||'),
+            "grow": _NOT_TWICE,
         },
         blocks=("ES-GROW-07",),
     ),
     "extents-and-no-growth-twice": Kind(
         "LVM's own words: a size that rounding gave already matches the existing one.",
-        sizes="granularity = 4\nminimum = 4\n",
+        sizes=_EXTENTS,
         edits={
             "common.sh": ("\n# Make an empty directory", _EXTENT),
-            "grow": ('-ge "$old" ] ||', '-gt "$old" ] ||'),
+            "grow": _NOT_TWICE,
         },
         blocks=("ES-GROW-07",),
     ),
@@ -158,6 +191,22 @@ KINDS = {
                 _THERE + '[ ! -e "$volume.snap/image" ] || fail "$VOL_NAME has a snapshot"\n',
             )
         },
+    ),
+    "takes-io-once-open": Kind(
+        "A replicated device that is a secondary until open, and after close: not even read.",
+        edits={
+            "common.sh": ("\n# Make an empty directory", _MAP),
+            "attach": ("printf '%s' \"$device\"\n", _MAP_AND_PRINT),
+            "open": ("# A record", "map linear\n# A record"),
+            "close": ("rm -f --", '[ -z "$device" ] || map error\nrm -f --'),
+            "grow": (
+                '|| fail "$device keeps its old size"\n',
+                '|| fail "$device keeps its old size"\n[ -z "$device" ] || map "$(target)"\n',
+            ),
+            "detach": ("detach_everything\n", "unmap\ndetach_everything\n"),
+            "remove": ("detach_everything\n", "unmap\ndetach_everything\n"),
+        },
+        nodes="guests:1",
     ),
     "seven-scripts": Kind("The least that Ganeti takes.", lacks=("snapshot", "open", "close")),
     "userspace": Kind(
