@@ -45,6 +45,21 @@ def test_a_name_that_matches_the_providers_own_files(workbench: Workbench) -> No
     assert f"cp -aT {workbench.provider} " in run.rule("ES-SEC-02")["replay"]
 
 
+def test_odd_names_may_be_taken_where_only_a_parameter_tells_the_pool(workbench: Workbench) -> None:
+    configuration = workbench.provider / "conformance.toml"
+    lines = configuration.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith("inventory_directories")]
+    configuration.write_text("\n".join(kept))
+    common = workbench.provider / "common.sh"
+    text = common.read_text()
+    assert "*[!A-Za-z0-9._-]*) fail" in text
+    common.write_text(text.replace("*[!A-Za-z0-9._-]*) fail", "*[!A-Za-z0-9._\\ -]*) fail"))
+
+    run = workbench.run(rules=("ES-SEC-02",))
+
+    assert run.outcome("ES-SEC-02") == "passed", run.output
+
+
 @pytest.mark.parametrize("above", [1, 2])
 def test_a_name_that_leads_out_of_a_pool_elsewhere(workbench: Workbench, above: int) -> None:
     pool = workbench.directory / "somewhere/pool"

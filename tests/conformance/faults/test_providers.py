@@ -151,6 +151,9 @@ def test_a_resumed_sweep_leaves_out_what_passed(workbench: Workbench) -> None:
     assert again.outcome(FAILURES) == "passed"
     assert again.report is not None
     assert again.report["faults"]["skipped"] == len(trials(first))
+    full = ("--extstorage-parameter=layout=full", "--extstorage-resume")
+    otherwise = workbench.run(*only("setinfo"), *full, rules=(FAILURES,))
+    assert trials(otherwise) == trials(first)
     edit(workbench.provider / "setinfo", lambda text: text + "# another provider\n")
     other = workbench.run(*only("setinfo"), "--extstorage-resume", rules=(FAILURES,))
     assert trials(other) == trials(first)
