@@ -65,7 +65,7 @@ class Volume:
 
     def run(self, invocation: Invocation) -> Call:
         """Run an invocation on the volume's node; nothing is judged."""
-        if invocation.method in ("detach", "close"):
+        if invocation.method in ("detach", "close", "remove"):
             self._has_been_open = False
         call = self.subject.run(invocation, self.node)
         self._has_been_open |= invocation.method == "open" and call.succeeded
