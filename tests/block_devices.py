@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import uuid
 from contextlib import ExitStack, contextmanager
@@ -36,6 +37,13 @@ class BlockDevice:
     def names(self) -> list[str]:
         """Return what the device can be called."""
         return [self.path, str(self.link), self.other]
+
+
+def told_in_use(name: str, user: str) -> re.Pattern[str]:
+    """Return what is told of a device; any losetup looks into it for a moment."""
+    losetup = r"process \d+ \(losetup\)"
+    users = rf"({losetup}, )*{re.escape(user)}(, {losetup})*"
+    return re.compile(rf"{re.escape(name)} is in use \({users}\): stop that, and try again")
 
 
 @contextmanager
