@@ -62,13 +62,14 @@ def test_what_was_there_before_a_boot_stays_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("profile", ["core", pytest.param("standard", marks=pytest.mark.whole)])
 def test_attach_that_names_a_foreign_device_harms_nobody(
-    workbench: Workbench, tmp_path: Path
+    workbench: Workbench, tmp_path: Path, profile: str
 ) -> None:
     with loop_device(tmp_path / "foreign.img", 40) as path:
         workbench.replace_script("attach", f"#!/bin/sh\necho {path}\n")
 
-        run = workbench.run()
+        run = workbench.run(f"--extstorage-profile={profile}")
 
         assert run.exit_code == 1
         assert not any((tmp_path / "foreign.img").read_bytes())
