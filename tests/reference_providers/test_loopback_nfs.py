@@ -15,8 +15,8 @@ from tests.nodes.conftest import need_guests
 LOOPBACK = Path(__file__).parents[2] / "reference-providers/loopback"
 VOLUME = "0b7c2c55-8a4e-4f0e-8a0e-3f5a3a1f2c77.ext.disk0"
 REMOVED_WHILE_ITS_LOCK_IS_OPEN = """
-strace -f -o /tmp/locks -e trace=flock "$PROVIDER/verify" can_lock
-grep -q 'LOCK_EX|LOCK_NB) = 0' /tmp/locks
+strace -f -o /tmp/locks -e trace=flock "$PROVIDER/verify" locks
+grep -q 'LOCK_EX|LOCK_NB) *= 0' /tmp/locks
 ls -A "$EXTP_DIRECTORY"
 "$PROVIDER/create"
 exec 9<"$EXTP_DIRECTORY/loopback/$VOL_NAME/lock"

