@@ -13,6 +13,7 @@ from extstorage.nodes.node import Command
 from tests.nodes.conftest import need_guests
 
 LOOPBACK = Path(__file__).parents[2] / "reference-providers/loopback"
+ON_GUEST = "/srv/loopback"
 VOLUME = "0b7c2c55-8a4e-4f0e-8a0e-3f5a3a1f2c77.ext.disk0"
 REMOVED_WHILE_ITS_LOCK_IS_OPEN = """
 strace -f -o /tmp/locks -e trace=flock "$PROVIDER/verify" locks
@@ -39,7 +40,7 @@ def pool(tmp_path: Path) -> Path:
 def test_verify_leaves_nothing_and_remove_waits_for_the_lock_to_be_closed(pool: Path) -> None:
     variables = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-        "PROVIDER": str(LOOPBACK),
+        "PROVIDER": ON_GUEST,
         "EXTP_PROVIDER": "loopback",
         "EXTP_DIRECTORY": str(pool),
         "VOL_NAME": VOLUME,
@@ -47,5 +48,6 @@ def test_verify_leaves_nothing_and_remove_waits_for_the_lock_to_be_closed(pool: 
     }
     words = ("/bin/sh", "-ec", REMOVED_WHILE_ITS_LOCK_IS_OPEN)
     with GuestNodes(1, str(pool), file_server=True) as (node,):
+        node.copy_directory(str(LOOPBACK), ON_GUEST)
         done = node.run(Command(words, variables, "/", timeout_s=60))
     assert (done.exit_code, done.stdout) == (0, b""), done
