@@ -20,7 +20,7 @@ from tests import power_cuts
 from tests.reference_providers.nodes import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from extstorage.nodes.guests import GuestNode
 
@@ -56,7 +56,7 @@ def new_volume(number: int = 1) -> str:
 class LvmNode:
     """A guest, calling the provider as Ganeti's node daemon does."""
 
-    def __init__(self, guest: GuestNode, number: int, provider: Path = LVM) -> None:
+    def __init__(self, guest: GuestNode, number: int, provider: Path) -> None:
         self.guest = guest
         self.number = number
         self.provider = provider
@@ -159,7 +159,7 @@ class LvmNode:
     def join(self) -> None:
         """Take part in the group's area, as after a boot."""
         self.start_sanlock()
-        self.shell(f"{LVM}/area join {GROUP} {self.number} {IO_TIMEOUT_S}")
+        self.shell(f"{self.provider}/area join {GROUP} {self.number} {IO_TIMEOUT_S}")
 
     def start_lvmlockd(self) -> None:
         """Start sanlock and, under this node's number, lvmlockd."""
@@ -174,7 +174,7 @@ class LvmNode:
         """Take part in the group that lvmlockd locks, as after a boot."""
         # Without udev, the first command makes the lockspace's device and does not find it yet.
         self.shell(f"vgchange --lock-start {GROUP} || vgchange --lock-start {GROUP}")
-        self.shell(f"{LVM}/area join {GROUP} {self.number}")
+        self.shell(f"{self.provider}/area join {GROUP} {self.number}")
 
     def power_cut(self) -> None:
         """Lose all that is not on a disk."""
@@ -247,16 +247,22 @@ def open_(node: LvmNode, volume: str, *, exclusive: bool) -> None:
     node.do("open", volume, VOL_OPEN_EXCLUSIVE=str(exclusive))
 
 
+def _nodes(guests: Iterable[GuestNode], directory: Path) -> list[LvmNode]:
+    # A checkout may lie where guests see nothing; what they share they see.
+    provider = Path(shutil.copytree(LVM, directory / "lvm", dirs_exist_ok=True))
+    return [LvmNode(guest, number, provider) for number, guest in enumerate(guests, 1)]
+
+
 @contextlib.contextmanager
 def guests(count: int, directory: Path) -> Iterator[list[LvmNode]]:
     """Boot guests with a group on the first shared disk, and a second disk that is free."""
     need_lvm()
     with GuestNodes(count, str(directory), [1024 * MIB, 512 * MIB]) as found:
-        nodes = [LvmNode(guest, number) for number, guest in enumerate(found, 1)]
+        nodes = _nodes(found, directory)
         nodes[0].start_sanlock()
         nodes[0].shell(f"vgcreate --quiet {GROUP} /dev/ubdb")
-        nodes[0].shell(f"{LVM}/area make {GROUP} {IO_TIMEOUT_S}")
-        nodes[0].shell(f"{LVM}/area join {GROUP} 1 {IO_TIMEOUT_S}")
+        nodes[0].shell(f"{nodes[0].provider}/area make {GROUP} {IO_TIMEOUT_S}")
+        nodes[0].shell(f"{nodes[0].provider}/area join {GROUP} 1 {IO_TIMEOUT_S}")
         for node in nodes[1:]:
             node.join()
         yield nodes
@@ -267,11 +273,11 @@ def locked_guests(count: int, directory: Path) -> Iterator[list[LvmNode]]:
     """Boot guests with a group that lvmlockd locks."""
     need_lvm(_LOCKD)
     with GuestNodes(count, str(directory), [1024 * MIB]) as found:
-        nodes = [LvmNode(guest, number) for number, guest in enumerate(found, 1)]
+        nodes = _nodes(found, directory)
         for node in nodes:
             node.start_lvmlockd()
         nodes[0].shell(f"vgcreate --quiet --shared --lock-type sanlock {GROUP} /dev/ubdb")
-        nodes[0].shell(f"{LVM}/area make {GROUP}")
+        nodes[0].shell(f"{nodes[0].provider}/area make {GROUP}")
         for node in nodes:
             node.start_locks()
         yield nodes

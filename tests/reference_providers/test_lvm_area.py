@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reference_providers.lvm import AREA, GROUP, IO_TIMEOUT_S, LVM, new_volume, open_
+from tests.reference_providers.lvm import AREA, GROUP, IO_TIMEOUT_S, new_volume, open_
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,12 +31,14 @@ def spare(pair: list[LvmNode]) -> Iterator[LvmNode]:
 
 def area(node: LvmNode, *words: object) -> str:
     """Run the command, which must succeed."""
-    return node.shell(f"{LVM}/area {' '.join(map(str, words))}")
+    return node.shell(f"{node.provider}/area {' '.join(map(str, words))}")
 
 
 def refused(node: LvmNode, *words: object) -> str:
     """Run the command, which must fail with one line; return that line."""
-    output = node.shell(f"{LVM}/area {' '.join(map(str, words))}; test $? = 1 && echo refused")
+    output = node.shell(
+        f"{node.provider}/area {' '.join(map(str, words))}; test $? = 1 && echo refused"
+    )
     assert output.endswith("\nrefused\n"), output
     line = output.removesuffix("refused\n")
     assert line.startswith("area: "), output
@@ -99,7 +101,7 @@ def test_an_area_that_could_not_be_made_can_be_made_then(spare: LvmNode) -> None
 def test_an_area_whose_making_fails_half_way_leaves_nothing(spare: LvmNode) -> None:
     status = spare.shell(
         f"strace -f -qq -o /dev/null -e trace=pwritev2 -e inject=pwritev2:error=EIO:when=7"
-        f' {LVM}/area make {SPARE} 2>&1; echo "status $?"'
+        f' {spare.provider}/area make {SPARE} 2>&1; echo "status $?"'
     )
     assert "area: [Errno 5] Input/output error\nstatus 1" in status
     assert AREA not in spare.shell(f"lvs {SPARE}")

@@ -9,7 +9,6 @@ import pytest
 from tests.reference_providers.lvm import (
     AREA,
     GROUP,
-    LVM,
     MIB,
     at_once,
     new_volume,
@@ -304,7 +303,7 @@ def test_a_killed_call_keeps_its_lease_until_its_command_ends(pair: list[LvmNode
     node = pair[0]
     # LVM's own lock on the group, so that the command has to wait.
     status = node.shell(
-        f"flock /run/lock/lvm/V_{GROUP} sleep 12 >/dev/null 2>&1 & sleep 0.3; cd {LVM};"
+        f"flock /run/lock/lvm/V_{GROUP} sleep 12 >/dev/null 2>&1 & sleep 0.3; cd {node.provider};"
         f" EXTP_GROUP={GROUP} VOL_NAME={volume} VOL_SIZE=4 {node.provider}/create >/dev/null 2>&1 &"
         " script=$!; until pgrep -x lvcreate >/dev/null; do sleep 0.1; done;"
         " kill -9 $script; sleep 1; sanlock client status; pgrep -x lvcreate"

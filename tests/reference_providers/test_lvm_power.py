@@ -12,7 +12,6 @@ from tests.reference_providers.lvm import (
     AREA,
     DEAD_AFTER_S,
     GROUP,
-    LVM,
     MIB,
     new_volume,
     open_,
@@ -65,7 +64,7 @@ def test_the_administrator_can_say_that_a_node_is_dead(pair: list[LvmNode]) -> N
     dead.power_cut()
     try:
         survivor.refuse("open", volume, VOL_OPEN_EXCLUSIVE="True")
-        survivor.shell(f"{LVM}/area forget {GROUP} {dead.number}")
+        survivor.shell(f"{survivor.provider}/area forget {GROUP} {dead.number}")
         survivor.do("open", volume, VOL_OPEN_EXCLUSIVE="True")
     finally:
         dead.boot()
