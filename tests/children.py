@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+WITHOUT_PLUGINS = tuple(
+    word for name in ("anyio", "hypothesispytest", "timeout") for word in ("-p", f"no:{name}")
+)
+"""Arguments of pytest for a run of the suite, which uses none of these: they import much."""
+
+
 def run(
     command: Sequence[str | Path],
     cwd: Path | None = None,

@@ -60,6 +60,7 @@ class Workbench:
         """Return the command line that judges the provider with ``arguments`` added."""
         return [
             *(sys.executable, "-m", "pytest", f"--rootdir={self.directory}"),
+            *children.WITHOUT_PLUGINS,
             f"--extstorage-provider={self.provider}",
             f"--extstorage-json={self.directory / 'report.json'}",
             *arguments,

@@ -34,6 +34,7 @@ def conform(
     command = (
         *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
         *("-c", os.devnull, f"--rootdir={directory}", "--assert=plain"),
+        *children.WITHOUT_PLUGINS,
         f"--extstorage-provider={provider}",
         f"--extstorage-json={path}",
         *(f"--extstorage-rule={rule_id}" for rule_id in sorted(rule_ids)),
