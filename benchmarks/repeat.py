@@ -22,8 +22,10 @@ def main() -> int:
     arguments = _arguments()
     seen: dict[str, Counter[str]] = defaultdict(Counter)
     for number in range(1, arguments.times + 1):
-        for rule_id, outcome in _verdicts(arguments.profile):
+        for rule_id, outcome, message in _verdicts(arguments.profile):
             seen[rule_id][outcome] += 1
+            if len(seen[rule_id]) > 1:
+                print(f"{rule_id} {outcome}: {message}", file=sys.stderr)
         print(f"{number} of {arguments.times}: {_summary(seen)}", file=sys.stderr)
     differed = [rule_id for rule_id, outcomes in sorted(seen.items()) if len(outcomes) > 1]
     for rule_id in differed:
@@ -39,12 +41,12 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _verdicts(profile: str) -> list[tuple[str, str]]:
-    """Return each rule's id and outcome in one run."""
+def _verdicts(profile: str) -> list[tuple[str, str, str]]:
+    """Return each rule's id, outcome and message in one run."""
     with tempfile.TemporaryDirectory() as directory:
         options = (f"--extstorage-profile={profile}",)
         report = conform(LOOPBACK, Path(directory), set(), options=options)
-    return [(rule["id"], rule["outcome"]) for rule in report["rules"]]
+    return [(rule["id"], rule["outcome"], rule["message"]) for rule in report["rules"]]
 
 
 def _summary(seen: dict[str, Counter[str]]) -> str:
