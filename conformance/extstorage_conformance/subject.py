@@ -291,8 +291,12 @@ class Subject:
 
     def _is_gone(self, volume: Volume) -> bool:
         """Return whether a volume that remove refuses is not there: a killed call removed it."""
-        left = any(volume.name in item.text for item in self.left())
-        return not left and not self._has_worked(volume, "attach")
+        if any(volume.name in item.text for item in self.left()):
+            return False
+        is_there = self._has_worked(volume, "attach")
+        if is_there:
+            self._has_worked(volume, "detach")
+        return not is_there
 
     def _is_undone(self, volume: Volume) -> bool:
         for node in reversed([*self._used_on.get(volume.name, {})]):
