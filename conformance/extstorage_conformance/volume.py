@@ -65,10 +65,11 @@ class Volume:
 
     def run(self, invocation: Invocation) -> Call:
         """Run an invocation on the volume's node; nothing is judged."""
-        if invocation.method in ("detach", "close", "remove"):
+        if invocation.method in ("detach", "close"):
             self._has_been_open = False
         call = self.subject.run(invocation, self.node)
-        self._has_been_open |= invocation.method == "open" and call.succeeded
+        if call.succeeded and invocation.method in ("open", "remove"):
+            self._has_been_open = invocation.method == "open"
         return call
 
     def call(self, method: str, **values: Unpack[CallValues]) -> Call:
