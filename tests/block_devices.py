@@ -39,11 +39,15 @@ class BlockDevice:
         return [self.path, str(self.link), self.other]
 
 
-def told_in_use(name: str, user: str) -> re.Pattern[str]:
-    """Return what is told of a device; any losetup looks into it for a moment."""
+def only(user: str) -> str:
+    """Return a pattern of a device's users; any losetup looks into every device for a moment."""
     losetup = r"process \d+ \(losetup\)"
-    users = rf"({losetup}, )*{re.escape(user)}(, {losetup})*"
-    return re.compile(rf"{re.escape(name)} is in use \({users}\): stop that, and try again")
+    return rf"({losetup}, )*{re.escape(user)}(, {losetup})*"
+
+
+def told_in_use(name: str, user: str) -> str:
+    """Return a pattern of what is told of a device that nobody else uses."""
+    return rf"{re.escape(name)} is in use \({only(user)}\): stop that, and try again"
 
 
 @contextmanager

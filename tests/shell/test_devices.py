@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,7 +36,8 @@ def test_users_are_found_by_every_name(
         for name in device.names():
             call = provider.call("detach", DEVICE=name)
             assert call.returncode == 1
-            assert told_in_use(name, user).fullmatch(call.stderr.strip().partition(": ")[2])
+            told = call.stderr.partition(": ")[2]
+            assert re.fullmatch(told_in_use(name, user) + "\n", told), told
     assert provider.call("detach", DEVICE=str(device.link), LONGEST_S="10").returncode == 0
 
 
