@@ -110,7 +110,7 @@ def test_where_blocks_are_copied_a_busy_volume_is_refused(
     node.do("snapshot", **TAKEN)
 
 
-@pytest.mark.whole
+@pytest.mark.slow
 def test_where_blocks_are_copied_a_busy_volumes_copy_is_whole(
     node: Node, make_file_system: FileSystems
 ) -> None:
