@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from benchmarks.common import report
+from tests import children
 
 LIMIT_S = 120.0
 _ROOT = Path(__file__).parents[1]
@@ -66,16 +67,7 @@ def _run(words: tuple[str, ...], place: Path | None = None) -> None:
         for each in os.environ["PATH"].split(os.pathsep)
         if each != str(Path(sys.prefix, "bin"))
     )
-    done = subprocess.run(
-        words,
-        cwd=place,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    done = children.run(words, place, environment, stderr=subprocess.STDOUT)
     if done.returncode:
         raise SystemExit(f"{' '.join(words)} failed: {done.stdout}")
 

@@ -24,7 +24,7 @@ def main() -> int:
     for number in range(1, arguments.times + 1):
         for rule_id, outcome, message in _verdicts(arguments.profile):
             seen[rule_id][outcome] += 1
-            if len(seen[rule_id]) > 1:
+            if outcome != seen[rule_id].most_common(1)[0][0]:
                 print(f"{rule_id} {outcome}: {message}", file=sys.stderr)
         print(f"{number} of {arguments.times}: {_summary(seen)}", file=sys.stderr)
     differed = [rule_id for rule_id, outcomes in sorted(seen.items()) if len(outcomes) > 1]
