@@ -133,3 +133,26 @@ def test_volumes_that_could_not_be_removed_are_told_and_reaped(
     assert "1 volumes could not be removed" in run.output
     assert "not removed by the provider" in still_broken.output
     assert "1 volumes, all undone" in reaped.output
+
+
+def test_a_volume_that_nobody_sees_and_that_could_not_be_removed_is_left_detached(
+    workbench: Workbench,
+) -> None:
+    remove = (workbench.provider / "remove").read_text()
+    attached = workbench.directory / "attached"
+    for method, noted in (("attach", f": >{attached}"), ("detach", f"rm -f {attached}")):
+        script = workbench.provider / method
+        script.write_text(script.read_text().replace("find_volume\n", f"find_volume\n{noted}\n", 1))
+    configuration = workbench.provider / "conformance.toml"
+    lines = configuration.read_text().splitlines(keepends=True)
+    seen = "inventory_directories"
+    configuration.write_text("".join(line for line in lines if not line.startswith(seen)))
+    workbench.replace_script("remove", "#!/bin/sh\necho 'the array is busy' >&2\nexit 1\n")
+
+    run = workbench.run(rules=("ES-ATTACH-01",))
+    was_attached = attached.exists()
+    workbench.replace_script("remove", remove)
+    workbench.run("--extstorage-reap")
+
+    assert "1 volumes could not be removed" in run.output
+    assert not was_attached
