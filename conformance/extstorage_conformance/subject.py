@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import pytest
 
@@ -18,7 +18,7 @@ from extstorage_conformance.violation import Blocked, NotApplicable
 from extstorage_conformance.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from extstorage.host.call import Call
     from extstorage.host.daemon import CallValues, Host
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from extstorage_conformance.inventory import Item
     from extstorage_conformance.suite import Suite
     from extstorage_conformance.suite_node import SuiteNode
+
+
+Result = TypeVar("Result")
 
 
 class VolumeDescription(TypedDict, total=False):
@@ -265,15 +268,33 @@ class Subject:
         """Detach and remove every registered volume; return, and clear away, what is left.
 
         Nodes that the test switched or cut off come back first: all have to be as before.
+        An interrupt is obeyed when all is done.
         """
+        return self._before_an_interrupt(self._restore)
+
+    def _restore(self) -> list[Item]:
         self._bring_back()
-        self.undo()
+        self._undo_all()
         left = self.left()
         self.survey.clear(left)
         return left
 
     def undo(self) -> None:
-        """Detach and remove every registered volume."""
+        """Detach and remove every registered volume; an interrupt is obeyed when all is done."""
+        self._before_an_interrupt(self._undo_all)
+
+    def _before_an_interrupt(self, step: Callable[[], Result]) -> Result:
+        """Do a step, and once more if an interrupt cuts it off; after two, --reap has the rest."""
+        try:
+            return step()
+        except KeyboardInterrupt:
+            try:
+                step()
+            except KeyboardInterrupt:
+                self.suite.unremoved += self._registered
+            raise
+
+    def _undo_all(self) -> None:
         for volume in reversed(list(self._registered.values())):
             self._undo(volume)
 

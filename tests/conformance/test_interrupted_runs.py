@@ -36,25 +36,51 @@ def pytest_runtest_logfinish():
 def _start_paused(workbench: Workbench, tmp_path: Path) -> subprocess.Popen[bytes]:
     marker = tmp_path / "marker"
     (tmp_path / "test_pause.py").write_text(PAUSED_CHECK.format(marker=str(marker)))
-    process = subprocess.Popen(
-        # A shell's background job ignores SIGINT, and what it starts would, too.
-        ["env", "--default-signal=INT", *workbench.command(str(tmp_path / "test_pause.py"))],
-        cwd=tmp_path,
-        env=workbench.environment,
-        stdout=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 30
-    while not (marker.exists() and marker.read_text()):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    process = _start(workbench, str(tmp_path / "test_pause.py"))
+    _wait_for_text(marker, process)
     return process
 
 
+def _start(workbench: Workbench, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        # A shell's background job ignores SIGINT, and what it starts would, too.
+        ["env", "--default-signal=INT", *workbench.command(*arguments)],
+        cwd=workbench.directory,
+        env=workbench.environment,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def _wait_for_text(file: Path, process: subprocess.Popen[bytes], lines: int = 0) -> None:
+    deadline = time.monotonic() + 30
+    while not file.exists() or len(file.read_text()) <= lines:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _start_detaching(workbench: Workbench, number: int) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start a run whose first detaches do not end; return it, and the file of their starts."""
+    starts = workbench.directory / "starts"
+    script = workbench.provider / "detach"
+    waiting = f'echo >>{starts}; [ "$(wc -l <{starts})" -gt {number} ] || sleep 60'
+    script.write_text(script.read_text().replace("find_volume\n", f"find_volume\n{waiting}\n", 1))
+    return _start(workbench, "--extstorage-rule=ES-ATTACH-01"), starts
+
+
+def _journals(workbench: Workbench) -> list[Path]:
+    return list((workbench.directory / "state").rglob("*.jsonl"))
+
+
 def _ours(workbench: Workbench) -> set[str]:
-    prefixes = [path.stem for path in (workbench.directory / "state").rglob("*.jsonl")]
+    return _devices_of(_journals(workbench))
+
+
+def _devices_of(journals: list[Path]) -> set[str]:
     return {
-        item.name for item in block.items() if any(prefix in item.detail for prefix in prefixes)
+        item.name
+        for item in block.items()
+        if any(journal.stem in item.detail for journal in journals)
     }
 
 
@@ -67,7 +93,36 @@ def test_interrupted_run_cleans_up(workbench: Workbench, tmp_path: Path) -> None
 
     assert devices
     assert not devices & {item.name for item in block.items() if str(tmp_path) in item.detail}
-    assert not list((workbench.directory / "state").rglob("*.jsonl"))
+    assert not _journals(workbench)
+
+
+def test_run_interrupted_while_it_cleans_up_goes_on_cleaning_up(workbench: Workbench) -> None:
+    process, starts = _start_detaching(workbench, 1)
+    _wait_for_text(starts, process)
+    journals = _journals(workbench)
+    devices = _devices_of(journals)
+
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)
+
+    assert devices
+    assert not _devices_of(journals)
+    assert not _journals(workbench)
+
+
+def test_run_interrupted_twice_leaves_the_rest_to_reap(workbench: Workbench) -> None:
+    process, starts = _start_detaching(workbench, 2)
+    for started in range(2):
+        _wait_for_text(starts, process, started)
+        process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)
+    left = _ours(workbench)
+
+    reaped = workbench.run("--extstorage-reap")
+
+    assert left
+    assert "1 volumes, all undone" in reaped.output
+    assert not _ours(workbench)
 
 
 def test_interrupted_run_says_nothing_of_the_provider(workbench: Workbench) -> None:
