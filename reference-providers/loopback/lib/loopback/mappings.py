@@ -94,7 +94,8 @@ class Mappings:
                 device.set_read_only(False)  # its last user may have left it so
                 device.configure(file, self._tag(volume))
         except OSError as error:
-            if error.errno == errno.EBUSY:
+            # Another process has taken the device, or is just giving it up again.
+            if error.errno in (errno.EBUSY, errno.ENXIO):
                 return False
             raise ProviderError(f"{path}: {error.strerror}: cannot map the volume") from None
         return True
