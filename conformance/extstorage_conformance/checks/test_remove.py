@@ -201,8 +201,9 @@ def _judge_intact(volume: Volume, written: Volume) -> None:
 
 @rule(
     "ES-REMOVE-08",
-    Level.SHOULD,
-    source="derived: gnt-backup export uses VOL_NAME.snap again each time",
+    Level.MUST,
+    source="derived: gnt-instance recreate-disks makes the disks' names again, and each gnt-backup "
+    "export VOL_NAME.snap",
     profile=Profile.STANDARD,
 )
 def test_name_is_free_again(subject: Subject) -> None:
