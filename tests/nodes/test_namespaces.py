@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from extstorage.nodes import namespaces
 from extstorage.nodes.namespaces import NamespaceNodes
 from extstorage.nodes.node import Command, NodeError, NodeUnreachable
 from tests.nodes.conftest import need_root
@@ -357,6 +358,21 @@ def use_and_fail(directory: Path, gone: list[Path]) -> None:
 def test_nothing_is_left_after_an_error(directory: Path) -> None:
     with nothing_left(directory) as gone, pytest.raises(ZeroDivisionError):
         use_and_fail(directory, gone)
+
+
+def test_nothing_is_left_of_nodes_that_an_interrupt_keeps_from_starting(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Path] = []
+
+    def interrupted(_module: str, state: str) -> None:
+        begun.append(Path(state))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(namespaces, "SupervisorProcess", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        NamespaceNodes(1, str(directory)).__enter__()
+    assert [state.exists() for state in begun] == [False]
 
 
 CREATOR = """

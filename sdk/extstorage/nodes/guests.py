@@ -194,13 +194,14 @@ class GuestNodes:
     def __enter__(self) -> Sequence[GuestNode]:
         self._expect_possible()
         state = tempfile.mkdtemp(prefix="extstorage-guests-", dir=BASE_DIRECTORY)
-        self._supervisor = SupervisorProcess(
-            guest_supervisor.__name__, state, str(len(self._names) + self._file_server)
-        )
         try:
+            self._supervisor = SupervisorProcess(
+                guest_supervisor.__name__, state, str(len(self._names) + self._file_server)
+            )
             return self._started(state)
         except BaseException:
             self.close()
+            shutil.rmtree(state, ignore_errors=True)  # interrupted before the supervisor had it
             raise
 
     def __exit__(self, *_error: object) -> None:

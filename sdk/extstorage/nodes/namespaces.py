@@ -14,6 +14,7 @@ directory shows ``STATE/nodeK/root/SHARED/...`` to the machine and the other nod
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,11 +79,12 @@ class NamespaceNodes:
     def __enter__(self) -> Sequence[NamespaceNode]:
         _expect_possible(self._shared_directory)
         state = tempfile.mkdtemp(prefix="extstorage-nodes-", dir=BASE_DIRECTORY)
-        self._supervisor = SupervisorProcess(namespace_supervisor.__name__, state)
         try:
+            self._supervisor = SupervisorProcess(namespace_supervisor.__name__, state)
             return self._started(state)
         except BaseException:
             self.close()
+            shutil.rmtree(state, ignore_errors=True)  # interrupted before the supervisor had it
             raise
 
     def __exit__(self, *_error: object) -> None:
