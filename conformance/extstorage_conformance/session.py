@@ -133,7 +133,7 @@ class ConformanceSession:
         failed = None
         while self._suites:
             _, suite = self._suites.popitem()
-            self.unremoved += suite.unremoved
+            self.unremoved += dict.fromkeys(suite.unremoved)  # told once, if tried twice
             try:
                 suite.close()
             except CannotRun as reason:

@@ -284,13 +284,13 @@ class Subject:
         self._before_an_interrupt(self._undo_all)
 
     def _before_an_interrupt(self, step: Callable[[], Result]) -> Result:
-        """Do a step, and once more if an interrupt cuts it off; after two, --reap has the rest."""
+        """Do a step, and once more if an interrupt cuts it off; if that fails, --reap does it."""
         try:
             return step()
         except KeyboardInterrupt:
             try:
                 step()
-            except KeyboardInterrupt:
+            except BaseException:  # noqa: BLE001 - the run ends with the interrupt, whatever this is
                 self.suite.unremoved += self._registered
             raise
 
