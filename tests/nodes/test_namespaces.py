@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from extstorage.nodes import namespaces
+from extstorage.nodes import machines
 from extstorage.nodes.namespaces import NamespaceNodes
 from extstorage.nodes.node import Command, NodeError, NodeUnreachable
 from tests.nodes.conftest import need_root
@@ -361,15 +361,17 @@ def test_nothing_is_left_after_an_error(directory: Path) -> None:
 
 
 def test_nothing_is_left_of_nodes_that_an_interrupt_keeps_from_starting(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
+    directory: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    base = tmp_path_factory.mktemp("states")
     begun: list[Path] = []
 
-    def interrupted(_module: str, state: str) -> None:
-        begun.append(Path(state))
+    def interrupted(_module: str) -> list[str]:
+        begun.extend(base.iterdir())
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(namespaces, "SupervisorProcess", interrupted)
+    monkeypatch.setattr(machines, "BASE_DIRECTORY", str(base))
+    monkeypatch.setattr(machines, "python_command", interrupted)
     with pytest.raises(KeyboardInterrupt):
         NamespaceNodes(1, str(directory)).__enter__()
     assert [state.exists() for state in begun] == [False]

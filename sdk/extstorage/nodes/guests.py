@@ -19,19 +19,12 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from extstorage.nodes import guest_files, guest_registers, guest_supervisor
 from extstorage.nodes.guest_place import Place, address, disk_device
-from extstorage.nodes.machines import (
-    BASE_DIRECTORY,
-    Line,
-    MachineNode,
-    SupervisorProcess,
-    start_all,
-)
+from extstorage.nodes.machines import Line, MachineNode, SupervisorProcess, start_all
 from extstorage.nodes.node import Command, NodeError
 
 if TYPE_CHECKING:
@@ -193,15 +186,13 @@ class GuestNodes:
 
     def __enter__(self) -> Sequence[GuestNode]:
         self._expect_possible()
-        state = tempfile.mkdtemp(prefix="extstorage-guests-", dir=BASE_DIRECTORY)
+        self._supervisor = SupervisorProcess(
+            guest_supervisor.__name__, "guests", str(len(self._names) + self._file_server)
+        )
         try:
-            self._supervisor = SupervisorProcess(
-                guest_supervisor.__name__, state, str(len(self._names) + self._file_server)
-            )
-            return self._started(state)
+            return self._started(self._supervisor)
         except BaseException:
             self.close()
-            shutil.rmtree(state, ignore_errors=True)  # interrupted before the supervisor had it
             raise
 
     def __exit__(self, *_error: object) -> None:
@@ -215,8 +206,8 @@ class GuestNodes:
             node.hang_up()
         self.nodes = self._servers = ()
 
-    def _started(self, state: str) -> Sequence[GuestNode]:
-        assert self._supervisor is not None  # noqa: S101 - just made
+    def _started(self, supervisor: SupervisorProcess) -> Sequence[GuestNode]:
+        state = supervisor.directory
         self.disks = tuple(
             _made_disk(Path(state, f"disk{number}.raw"), number, size)
             for number, size in enumerate(self._disk_bytes, 1)
@@ -224,7 +215,7 @@ class GuestNodes:
         names = self._names + [SERVER] * self._file_server
         preload = guest_registers.library(state, guest_supervisor.TOOLS)
         guests = tuple(
-            GuestNode(self._place(state, number, names, preload), self._supervisor)
+            GuestNode(self._place(state, number, names, preload), supervisor)
             for number in range(1, len(names) + 1)
         )
         self.nodes, self._servers = guests[: len(self._names)], guests[len(self._names) :]

@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -120,21 +121,35 @@ class SupervisorProcess:
 
     Args:
         module: Its module; ``main`` gets the control socket, this process, the directory.
-        directory: Where the nodes' states are; the process deletes it at the end. Empty yet.
+        kind: What the directory's name tells of the nodes.
         arguments: What else the module's ``main`` gets.
+
+    Attributes:
+        directory: Where the nodes' states are; new and empty. The process deletes it at the end.
     """
 
-    def __init__(self, module: str, directory: str, *arguments: str) -> None:
+    def __init__(self, module: str, kind: str, *arguments: str) -> None:
         _sweep()
         self._lock = threading.Lock()
-        self._directory = directory
-        self._mark = _mark_in_use(directory)
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with contextlib.ExitStack() as undo:
+            self.directory = tempfile.mkdtemp(prefix=f"extstorage-{kind}-", dir=BASE_DIRECTORY)
+            undo.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            self._mark = _mark_in_use(self.directory)
+            undo.callback(os.close, self._mark)
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            undo.callback(self._control.close)
+            with theirs:
+                self._process = self._begun(module, theirs, arguments)
+            undo.pop_all()
+
+    def _begun(
+        self, module: str, control: socket.socket, arguments: Sequence[str]
+    ) -> subprocess.Popen[bytes]:
         ourselves = os.pidfd_open(os.getpid())
         try:
-            descriptors = (theirs.fileno(), ourselves)
-            self._process = subprocess.Popen(
-                [*python_command(module), *map(str, descriptors), directory, *arguments],
+            descriptors = (control.fileno(), ourselves)
+            return subprocess.Popen(
+                [*python_command(module), *map(str, descriptors), self.directory, *arguments],
                 cwd="/",
                 # The mark lasts as long as one of us two.
                 pass_fds=(*descriptors, self._mark),
@@ -142,13 +157,7 @@ class SupervisorProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
-        except BaseException:
-            self._control.close()
-            os.close(self._mark)
-            shutil.rmtree(directory, ignore_errors=True)
-            raise
         finally:
-            theirs.close()
             os.close(ourselves)
 
     def start(self, place: Place) -> Line:
@@ -196,7 +205,7 @@ class SupervisorProcess:
         self._control.close()
         self._process.wait()
         # Somebody may have killed it, and then it has left its files.
-        shutil.rmtree(self._directory, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
         if self._mark >= 0:
             os.close(self._mark)
             self._mark = -1

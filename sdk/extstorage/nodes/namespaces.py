@@ -14,18 +14,11 @@ directory shows ``STATE/nodeK/root/SHARED/...`` to the machine and the other nod
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extstorage.nodes import namespace_supervisor
-from extstorage.nodes.machines import (
-    BASE_DIRECTORY,
-    MachineNode,
-    SupervisorProcess,
-    start_all,
-)
+from extstorage.nodes.machines import MachineNode, SupervisorProcess, start_all
 from extstorage.nodes.namespace_root import OWN, Place
 from extstorage.nodes.node import NodeError
 
@@ -78,13 +71,11 @@ class NamespaceNodes:
 
     def __enter__(self) -> Sequence[NamespaceNode]:
         _expect_possible(self._shared_directory)
-        state = tempfile.mkdtemp(prefix="extstorage-nodes-", dir=BASE_DIRECTORY)
+        self._supervisor = SupervisorProcess(namespace_supervisor.__name__, "nodes")
         try:
-            self._supervisor = SupervisorProcess(namespace_supervisor.__name__, state)
-            return self._started(state)
+            return self._started(self._supervisor)
         except BaseException:
             self.close()
-            shutil.rmtree(state, ignore_errors=True)  # interrupted before the supervisor had it
             raise
 
     def __exit__(self, *_error: object) -> None:
@@ -98,13 +89,13 @@ class NamespaceNodes:
             node.hang_up()
         self._nodes = ()
 
-    def _started(self, state: str) -> Sequence[NamespaceNode]:
-        assert self._supervisor is not None  # noqa: S101 - just made
+    def _started(self, supervisor: SupervisorProcess) -> Sequence[NamespaceNode]:
+        state = supervisor.directory
         places = [
             Place(f"{state}/node{number}", f"node{number}.{DOMAIN}", self._shared_directory)
             for number in range(1, self._count + 1)
         ]
-        self._nodes = tuple(NamespaceNode(place, self._supervisor) for place in places)
+        self._nodes = tuple(NamespaceNode(place, supervisor) for place in places)
         start_all(self._nodes)
         return self._nodes
 
