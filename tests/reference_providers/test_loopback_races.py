@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOOP_CLR_FD = 0x4C01
+LOOP_CTL_GET_FREE = 0x4C82
 ASKED_FOR_A_FREE_DEVICE = r"LOOP_CTL_GET_FREE\) *= (\d+)"
 
 
@@ -84,3 +85,28 @@ def test_attach_asks_again_if_the_free_device_was_taken_and_is_being_given_up(
             return
         node.do("detach")
     pytest.fail("others have taken each of 20 free devices first")
+
+
+@contextmanager
+def held_by_another_process() -> Iterator[str]:
+    """Have the free device open as an attach does that stands still before it maps its file."""
+    control = os.open("/dev/loop-control", os.O_RDWR)
+    try:
+        path = f"/dev/loop{fcntl.ioctl(control, LOOP_CTL_GET_FREE)}"
+    finally:
+        os.close(control)
+    device = os.open(path, os.O_RDWR | os.O_EXCL)
+    try:
+        yield path
+    finally:
+        os.close(device)
+
+
+def test_attach_makes_a_device_if_the_free_one_stays_with_another_process(
+    node: Node, base: Path
+) -> None:
+    node.do("create", VOL_SIZE="1")
+    with held_by_another_process() as held:
+        path = node.do("attach").strip()
+    assert path != held
+    assert list(mapped(base / "pool")) == [path]

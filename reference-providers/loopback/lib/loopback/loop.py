@@ -14,6 +14,7 @@ _LOOP_SET_STATUS64 = 0x4C04
 _LOOP_GET_STATUS64 = 0x4C05
 _LOOP_SET_CAPACITY = 0x4C07
 _LOOP_CONFIGURE = 0x4C0A
+_LOOP_CTL_ADD = 0x4C80
 _LOOP_CTL_GET_FREE = 0x4C82
 _BLKROSET = 0x125D
 _BLKROGET = 0x125E
@@ -136,14 +137,35 @@ class LoopDevice:
 
 def free_device() -> str:
     """Return the path of a device that was free a moment ago; the kernel makes one if need be."""
+    control = _opened_control()
     try:
-        control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
+        return f"/dev/loop{fcntl.ioctl(control, _LOOP_CTL_GET_FREE)}"
+    finally:
+        os.close(control)
+
+
+def new_device() -> str:
+    """Return the path of a device beyond all others, made now by this call or another."""
+    number = 1 + max((int(name[len("loop") :]) for name in loop_names()), default=-1)
+    control = _opened_control()
+    try:
+        fcntl.ioctl(control, _LOOP_CTL_ADD, number)
+    except FileExistsError:
+        pass
+    finally:
+        os.close(control)
+    return f"/dev/loop{number}"
+
+
+def loop_names() -> list[str]:
+    """Return the names of all loop devices."""
+    return [name for name in os.listdir("/sys/block") if name.startswith("loop")]
+
+
+def _opened_control() -> int:
+    try:
+        return os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
         raise ProviderError(
             f"no loop devices on this node: /dev/loop-control: {error.strerror}: modprobe loop"
         ) from None
-    try:
-        number = fcntl.ioctl(control, _LOOP_CTL_GET_FREE)
-    finally:
-        os.close(control)
-    return f"/dev/loop{number}"

@@ -16,9 +16,10 @@ import time
 from extstorage.provider import ProviderError
 from extstorage.provider.state import STATE_ROOT, state_directory
 from loopback import node
-from loopback.loop import TAG_LENGTH, LoopDevice, free_device
+from loopback.loop import TAG_LENGTH, LoopDevice, free_device, loop_names, new_device
 
 _ATTEMPTS = 100  # at a device that others take as well; each loss means that another one won
+_ATTEMPTS_AT_ONE = 25
 _PATIENCE_S = 3.0  # udev opens a device for moments; a virtual machine does for longer
 
 
@@ -52,8 +53,8 @@ class Mappings:
         With ``data`` only the device of that file will do; without, any that was
         mapped as this volume, be its file deleted or in another directory.
         """
-        for name in os.listdir("/sys/block"):
-            if name.startswith("loop") and volume in backing_file(name):
+        for name in loop_names():
+            if volume in backing_file(name):
                 device = self._verified(f"/dev/{name}", volume)
                 if device is not None:
                     if not data or serves(device, data):
@@ -77,8 +78,9 @@ class Mappings:
 
         The link comes first: a crash right after the mapping leaves it findable.
         """
-        for _ in range(_ATTEMPTS):
-            path = free_device()
+        for attempt in range(1, _ATTEMPTS + 1):
+            # Who was first at the free device may stand still: stopped, or on a dead server.
+            path = free_device() if attempt % _ATTEMPTS_AT_ONE else new_device()
             self._remember(volume, path)
             if self._configure(path, volume, file):
                 return path
