@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from extstorage_conformance import judge
 from extstorage_conformance.life import ordinary, snapshot_of
 from extstorage_conformance.together import at_once, patience_s, while_held
-from extstorage_conformance.violation import Blocked
+from extstorage_conformance.violation import Blocked, Violation
 
 if TYPE_CHECKING:
     import random
@@ -100,7 +100,11 @@ def race(
                 patience_s=patience_s(alone[other.method]),
             )
             raced = [overlap.call, overlap.result]
-        _judge(volume, pair, {call.invocation.method: call for call in raced})
+        try:
+            _judge(volume, pair, {call.invocation.method: call for call in raced})
+        except Blocked as unusable:  # by what worked before the race
+            expected = f"a volume that can be used after the race of {pair}"
+            raise Violation(expected, str(unusable), unusable.call) from None
         yield from raced
 
 
