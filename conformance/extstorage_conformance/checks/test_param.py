@@ -10,6 +10,7 @@ from extstorage_conformance import judge
 from extstorage_conformance.comparison import compare
 from extstorage_conformance.configuration import RUN_DIRECTORY, expand
 from extstorage_conformance.life import ordinary, snapshot_of
+from extstorage_conformance.races import alone
 from extstorage_conformance.rules import Level, Profile, rule
 from extstorage_conformance.violation import NotApplicable
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from extstorage.host.call import Call
+    from extstorage.host.invocation import Invocation
     from extstorage.lint import ProviderSource
     from extstorage_conformance.subject import Subject
     from extstorage_conformance.volume import Volume
@@ -240,7 +242,7 @@ def _judge_attached_both(here: Volume, there: Volume) -> None:
             if method == "snapshot":  # by now Ganeti has the grown size on record
                 grown = {"VOL_SNAPSHOT_SIZE": str(2 * there.size_mib)}
                 invocation = invocation.with_variables(grown)
-            call = judge.succeeds(there.run(invocation), "it is a volume of its own")
+            call = _judge_own_call(there, invocation)
         found = here.device_mib()
         judge.holds(found == size, f"{size:g} MiB, as before", f"{found:g} MiB", call)
         if there.subject.uses("snapshot"):
@@ -248,6 +250,13 @@ def _judge_attached_both(here: Volume, there: Volume) -> None:
         there.detach()
     here.judge_stamps(call)
     here.detach()
+
+
+def _judge_own_call(there: Volume, invocation: Invocation) -> Call:
+    call = there.run(invocation)
+    if call.failed:
+        alone(there.subject, [invocation.method])  # or other rules say why it fails
+    return judge.succeeds(call, "it is a volume of its own")
 
 
 def _judge_snapshot_there(there: Volume, taken: Call) -> None:
