@@ -156,6 +156,17 @@ def test_faults_are_tried_on_storage_that_stays_visible_after_detach(workbench: 
     assert run.outcome("ES-CRASH-07") == "passed", run.output
 
 
+@pytest.mark.parametrize("method", ["setinfo", "grow", "snapshot"])
+def test_two_pools_are_not_blamed_for_a_method_that_fails_in_one(
+    workbench: Workbench, method: str
+) -> None:
+    workbench.replace_script(method, "#!/bin/sh\nexit 1\n")
+
+    run = workbench.run(rules=("ES-PARAM-11",))
+
+    assert run.outcome("ES-PARAM-11") == "blocked", run.output
+
+
 def test_only_blocked_rules_do_not_make_a_conforming_provider(workbench: Workbench) -> None:
     workbench.replace_script("attach", BROKEN_ATTACH)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from tests.conformance.conftest import Workbench
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for loop devices")
 
 # Once setinfo has run, the device that attach names cannot be opened, nor the volume.
 ADDED_AFTER_FIND_VOLUME = {
