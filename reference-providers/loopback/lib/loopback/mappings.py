@@ -19,7 +19,7 @@ from loopback import node
 from loopback.loop import TAG_LENGTH, LoopDevice, free_device, loop_names, new_device
 
 _ATTEMPTS = 100  # at a device that others take as well; each loss means that another one won
-_ATTEMPTS_AT_ONE = 25
+_ATTEMPTS_AT_FREE = 25  # ones, before attach makes a device for itself
 _PATIENCE_S = 3.0  # udev opens a device for moments; a virtual machine does for longer
 
 
@@ -80,7 +80,7 @@ class Mappings:
         """
         for attempt in range(1, _ATTEMPTS + 1):
             # Who was first at the free device may stand still: stopped, or on a dead server.
-            path = free_device() if attempt % _ATTEMPTS_AT_ONE else new_device()
+            path = free_device() if attempt % _ATTEMPTS_AT_FREE else new_device()
             self._remember(volume, path)
             if self._configure(path, volume, file):
                 return path
